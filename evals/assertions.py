@@ -1,0 +1,53 @@
+"""A verdict as an assertion, with a message that says what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evals.verdicts import Verdict
+from fixtures.contracts.files import printable
+
+if TYPE_CHECKING:
+    from deepeval.test_case import LLMTestCase
+
+__all__ = ["JudgedMetric", "SampleFailed", "SampleUnscored"]
+
+BEGINNING = 300
+
+
+class SampleFailed(pytest.fail.Exception):  # type: ignore[name-defined, misc]
+    """The judge's score is below the threshold. The gate decides what that means."""
+
+
+class SampleUnscored(pytest.fail.Exception):  # type: ignore[name-defined, misc]
+    """The judge gave no verdict. Raised in set-up, so that every report shows an error."""
+
+
+@dataclass(frozen=True)
+class JudgedMetric:
+    """A metric whose verdict on one sample is known."""
+
+    name: str
+    verdict: Verdict
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if self.verdict.score is None:
+            raise SampleUnscored(f"unscored: {self.verdict.error}", pytrace=False)
+
+    def assert_reaches_threshold(self, case: LLMTestCase) -> None:
+        """Raise SampleFailed if the score is below the threshold."""
+        score = self.verdict.score
+        assert score is not None
+        if score < self.threshold:
+            beginning = printable(" ".join(str(case.input)[: 2 * BEGINNING].split()))[:BEGINNING]
+            raise SampleFailed(
+                f"{self.name} {score:.1f} < {self.threshold:g}: "
+                f"expected {case.expected_output}, got {case.actual_output}\n"
+                f"  reason: {printable(self.verdict.reason)[:1000]}\n"
+                f"  text:   {beginning}",
+                pytrace=False,
+            )

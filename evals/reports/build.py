@@ -1,0 +1,145 @@
+"""From a finished evaluation to its report."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from evals.classic import classic_metrics
+from evals.evaluation import Evaluation, Sample, State
+from evals.gate import Tally, evaluate_gate, not_evaluated
+from evals.metrics import METRIC
+from evals.reports.model import (
+    CategoryRow,
+    DatasetInfo,
+    JudgeInfo,
+    ModelInfo,
+    PassRate,
+    Report,
+    RunInfo,
+    SampleRow,
+)
+from evals.settings import GatePolicy
+from evals.statistics import wilson
+from fixtures.contracts.files import printable
+from fixtures.contracts.manifest import library_versions
+
+__all__ = ["EXCERPT", "build_report"]
+
+EXCERPT = 1000
+
+
+def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
+    """The report; ``incomplete`` says why not every drawn sample was asserted, if so."""
+    samples = evaluation.samples
+    policy = evaluation.policy
+    tally = _tally(samples)
+    categories = sorted({sample.document.label for sample in samples})
+    gate = evaluate_gate(tally, policy) if incomplete is None else not_evaluated(incomplete, policy)
+    return Report(
+        gate=gate,
+        complete=incomplete is None,
+        tally=tally,
+        pass_rate=_pass_rate(tally, policy),
+        classic=classic_metrics(
+            [sample.document.label for sample in samples], [sample.prediction.predicted for sample in samples]
+        ),
+        dataset=_dataset(evaluation),
+        model=_model(evaluation),
+        judge=_judge(evaluation),
+        settings=evaluation.settings.model_dump(mode="json"),
+        categories=[
+            CategoryRow(
+                category=printable(category), tally=(part := _tally(members)), pass_rate=_pass_rate(part, policy)
+            )
+            for category in categories
+            for members in [[sample for sample in samples if sample.document.label == category]]
+        ],
+        samples=[_row(sample) for sample in samples],
+        run=_run(evaluation),
+    )
+
+
+def _tally(samples: Sequence[Sample]) -> Tally:
+    counts: Counter[State] = Counter(sample.state for sample in samples)
+    return Tally(passed=counts["passed"], failed=counts["failed"], unscored=counts["unscored"])
+
+
+def _pass_rate(tally: Tally, policy: GatePolicy) -> PassRate:
+    if not tally.scored:
+        return PassRate(rate=None, low=None, high=None, confidence=policy.confidence)
+    interval = wilson(tally.passed, tally.scored, confidence=policy.confidence)
+    rate = tally.passed / tally.scored
+    return PassRate(rate=rate, low=interval.low, high=interval.high, confidence=policy.confidence)
+
+
+def _row(sample: Sample) -> SampleRow:
+    verdict = sample.verdict
+    return SampleRow(
+        id=sample.document.id,
+        expected=printable(sample.document.label),
+        predicted=printable(sample.prediction.predicted),
+        prediction_score=sample.prediction.score,
+        state=sample.state,
+        score=verdict.score,
+        reason=printable(verdict.reason),
+        error=verdict.error,
+        raw=None if verdict.score is not None else verdict.raw,
+        digest=sample.document.digest,
+        text=printable(sample.document.text[:EXCERPT])[:EXCERPT],
+    )
+
+
+def _dataset(evaluation: Evaluation) -> DatasetInfo:
+    dataset = evaluation.dataset
+    return DatasetInfo(
+        name=dataset.name,
+        digest=dataset.digest("test"),
+        remove=list(dataset.remove),
+        total=len(dataset.splits["test"]),
+        drawn=len(evaluation.drawn),
+        dropped=dataset.dropped["test"],
+    )
+
+
+def _model(evaluation: Evaluation) -> ModelInfo:
+    model = evaluation.model
+    if model is None:
+        return ModelInfo(source="predictions", digest=evaluation.predictions_digest)
+    return ModelInfo(
+        source="model",
+        digest=model.digest,
+        base_model=model.manifest.base_model,
+        training=model.manifest.metrics,
+    )
+
+
+def _judge(evaluation: Evaluation) -> JudgeInfo:
+    judge = evaluation.judge
+    return JudgeInfo(
+        spec=judge.spec,
+        model=judge.model,
+        is_llm=judge.is_llm,
+        metric=METRIC,
+        metric_fingerprint=evaluation.judging.metric_fingerprint,
+        score_mode="raw",
+        threshold=evaluation.settings.threshold,
+        distinct_pairs=len(evaluation.judging.verdicts),
+    )
+
+
+def _run(evaluation: Evaluation) -> RunInfo:
+    finished = datetime.now(UTC)
+    return RunInfo(
+        started=evaluation.started.isoformat(timespec="seconds"),
+        finished=finished.isoformat(timespec="seconds"),
+        seconds=(finished - evaluation.started).total_seconds(),
+        prediction_seconds=evaluation.prediction_seconds,
+        judging_seconds=evaluation.judging.seconds,
+        judge_calls=evaluation.judging.calls,
+        cache_hits=evaluation.judging.cache_hits,
+        host=platform.node(),
+        versions=library_versions("newsjudge", "deepeval", "pytest", "scikit-learn", "scipy", "torch", "transformers"),
+    )

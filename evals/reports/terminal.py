@@ -1,0 +1,62 @@
+"""What the terminal shows at the end: the verdict first, then why, then where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from evals.gate import Condition, Outcome
+from evals.reports.markdown import judge_in_words
+from evals.reports.model import Report
+
+__all__ = ["COLOURS", "condition_line", "summary_lines"]
+
+COLOURS: dict[Outcome, dict[str, bool]] = {
+    "pass": {"green": True, "bold": True},
+    "fail": {"red": True, "bold": True},
+    "inconclusive": {"yellow": True, "bold": True},
+    "incomplete": {"red": True, "bold": True},
+    "not evaluated": {"yellow": True},
+}
+
+
+def summary_lines(report: Report, folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Lines with their markup, as pytest's terminal takes them."""
+    plain: dict[str, Any] = {}
+    width = max(len(row.category) for row in report.categories)
+    lines = [(f"{'category':{width}}  samples  passed  failed  unscored  pass rate", plain)]
+    for row in report.categories:
+        tally, rate = row.tally, row.pass_rate.rate
+        shown = "-" if rate is None else f"{rate:.1%}"
+        counts = f"{tally.total:7}  {tally.passed:6}  {tally.failed:6}  {tally.unscored:8}"
+        lines.append((f"{row.category:{width}}  {counts}  {shown:>9}", plain))
+    classic = report.classic
+    lines += [
+        (f"judge: {judge_in_words(report)}", plain),
+        (f"asked {report.run.judge_calls} times, {report.run.cache_hits} verdicts from the store", plain),
+        (f"accuracy {classic.accuracy:.3f}, macro F1 {classic.macro.f1:.3f}", plain),
+        *((condition_line(condition), plain) for condition in report.gate.conditions),
+        *((f"{title + ':':8} {folder / name}", plain) for title, name in _FILES),
+        (report.gate.sentence, COLOURS[report.gate.outcome]),
+    ]
+    return lines
+
+
+_FILES = (
+    ("report", "report.json"),
+    ("summary", "summary.md"),
+    ("JUnit", "junit.xml"),
+    ("DeepEval", "deepeval-result.json"),
+    ("verdict", "verdict.json"),
+)
+
+
+def condition_line(condition: Condition) -> str:
+    """One requirement of the gate in a line."""
+    value = "-" if condition.value is None else f"{condition.value:g}"
+    if condition.low is not None and condition.high is not None:
+        value = (
+            f"{condition.value:.1%} ({condition.low:.1%} to {condition.high:.1%}), required {condition.required:.0%}"
+        )
+        return f"{condition.name}: {value}: {condition.outcome} ({condition.detail})"
+    return f"{condition.name}: {value}: {condition.outcome} ({condition.detail})"

@@ -1,0 +1,298 @@
+"""The evaluation inside a pytest session: when it works, and what it exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from rich.console import Console
+
+from evals.gate import run_fails
+from evals.settings import Settings, load_settings_and_policy
+from evals.verdicts import Verdict
+from fixtures.contracts.errors import UserError
+from fixtures.contracts.files import write_jsonl
+from fixtures.datasets import Document
+
+if TYPE_CHECKING:
+    from evals.reports import Report
+
+__all__ = ["Answer", "Answers", "EvalsSession", "WorkerAnswers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a test needs to know of its sample."""
+
+    predicted: str
+    verdict: Verdict
+
+
+class Answers(Protocol):
+    """Where tests get their samples and verdicts from, in either kind of process."""
+
+    def drawn(self) -> Sequence[Document]:
+        """The drawn documents, in order."""
+
+    def answer(self, sample_id: str) -> Answer:
+        """The answer to a selected sample."""
+
+    def threshold(self) -> float:
+        """The score from which a sample passes."""
+
+
+class WorkerAnswers:
+    """An xdist worker's view: files that the controller wrote."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def drawn(self) -> Sequence[Document]:
+        """The documents that the controller drew."""
+        return [Document(**row) for row in _rows(self._folder / "drawn.jsonl")]
+
+    def answer(self, sample_id: str) -> Answer:
+        """An answer, written before any test was scheduled."""
+        return self._answers[sample_id]
+
+    def threshold(self) -> float:
+        """As the controller validated it."""
+        return float((self._folder / "threshold").read_text())
+
+    @cached_property
+    def _answers(self) -> dict[str, Answer]:
+        rows = _rows(self._folder / "answers.jsonl")
+        return {row["id"]: Answer(row["predicted"], Verdict(**row["verdict"])) for row in rows}
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+class EvalsSession:
+    """Drives one evaluation; registered as a plugin of its own.
+
+    Raises UserError at construction for wrong settings, UsageError later.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        options = {name: config.getoption(name) for name in Settings.model_fields}
+        config_file = config.getoption("eval_config_file")
+        self.config = config
+        self.settings, self.policy, self.notes = load_settings_and_policy(
+            options, Path(config_file) if config_file else None
+        )
+        self.collect_only = bool(config.option.collectonly)
+        if self.settings.judge != "deepeval":
+            # DeepEval reads .env files of the working folder on import; only its own judge needs them.
+            os.environ.setdefault("DEEPEVAL_DISABLE_DOTENV", "1")
+        junit = config.getoption("xmlpath", None)
+        if junit and Path(junit).resolve() == (self.settings.save_to / "junit.xml").resolve():
+            raise UserError(f"--junitxml {junit} is where the evaluation's own JUnit report goes; name another file")
+        self.asserted: set[str] = set()
+        self.other_failures = False
+        self.selected: set[str] | None = None
+        self._prepared: Any = None
+        self._evaluation: Any = None
+        self._folder: Path | None = None
+
+    # -- what tests ask for ------------------------------------------------
+
+    def drawn(self) -> Sequence[Document]:
+        """The drawn documents."""
+        return self._drawn  # set in pytest_sessionstart
+
+    def answer(self, sample_id: str) -> Answer:
+        """The answer to a selected sample."""
+        return self._answers[sample_id]
+
+    def threshold(self) -> float:
+        """The validated ``--threshold``."""
+        return self.settings.threshold
+
+    @cached_property
+    def _answers(self) -> dict[str, Answer]:
+        return {
+            sample.document.id: Answer(sample.prediction.predicted, sample.verdict)
+            for sample in self._evaluation.samples
+        }
+
+    # -- the session, in order ---------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Check all inputs and draw, before xdist starts its workers."""
+        from evals.evaluation import load_documents, prepare
+        from evals.reports import remove_reports
+
+        try:
+            if self.collect_only:
+                self._drawn = self._collect(load_documents)
+                return
+            remove_reports(self.settings.save_to)
+            self._prepared = prepare(self.settings, self.policy, self.notes)
+            self._drawn = self._prepared.drawn
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from error
+        if self._distributed:
+            self._folder = Path(tempfile.mkdtemp(prefix="evals-"))
+            write_jsonl(self._folder / "drawn.jsonl", map(_portable, self._drawn))
+            (self._folder / "threshold").write_text(repr(self.settings.threshold))
+
+    def _collect(self, load_documents: Callable[..., Any]) -> Sequence[Document]:
+        """The draw for ``--collect-only``, which needs no model, but asks one that is there for its data set."""
+        from evals.predictions import open_model
+
+        model = None
+        if self.settings.dataset is None and self.settings.predictions is None and self.settings.model_path.is_dir():
+            model = open_model(self.settings)
+        documents: Sequence[Document] = load_documents(self.settings, model)[1]
+        return documents
+
+    @property
+    def _distributed(self) -> bool:
+        return bool(self.config.getoption("dist", "no") != "no")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker where to read."""
+        if self._folder is not None:
+            node.workerinput["evals_folder"] = str(self._folder)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without xdist: the selection is known, work on it."""
+        if not self._distributed and not self.collect_only:
+            self._work([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """With xdist: the first worker's selection; nothing is scheduled before this returns."""
+        if self.selected is None:
+            self._work(ids)
+            assert self._folder is not None
+            write_jsonl(
+                self._folder / "answers.jsonl",
+                (
+                    {"id": key, "predicted": answer.predicted, "verdict": asdict(answer.verdict)}
+                    for key, answer in self._answers.items()
+                ),
+            )
+
+    def _work(self, node_ids: Sequence[str]) -> None:
+        from evals.evaluation import evaluate
+
+        drawn = {document.id for document in self._drawn}
+        self.selected = {name for node_id in node_ids if (name := _sample_id(node_id)) in drawn}
+        self._terminal("")
+        for line in self._introduction():
+            self._terminal(f"evals: {line}")
+        try:
+            self._evaluation = evaluate(self._prepared, self.selected, self._stage)
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def _introduction(self) -> list[str]:
+        prepared = self._prepared
+        subject = f"model {prepared.model.path}" if prepared.model else f"predictions {self.settings.predictions}"
+        kind = "an LLM" if prepared.judge.is_llm else "rules, no LLM"
+        total = len(prepared.dataset.splits["test"])
+        return [
+            *prepared.notes,
+            f"{subject}; data set {prepared.dataset.name}: {len(prepared.drawn)} of {total} test documents drawn, "
+            f"{len(self.selected or ())} selected; judge {prepared.judge.spec} ({kind})",
+        ]
+
+    def _stage(self, title: str, total: int) -> Callable[[int], Any]:
+        from evals.progress import open_stage
+
+        # pytest may capture sys.stdout here; the terminal itself is behind __stdout__.
+        terminal = sys.__stdout__
+        console = Console(file=terminal) if terminal is not None and terminal.isatty() else None
+        return open_stage(self._terminal, console, title, total)
+
+    def _terminal(self, line: str, **markup: bool) -> None:
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(line, **markup)
+            reporter.flush()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep apart failing samples, which the gate weighs, and all other failures."""
+        judged = getattr(report, "judged_sample", False)
+        if report.failed and not judged:
+            self.other_failures = True
+        elif report.when == "call" or judged:
+            self.asserted.add(_sample_id(report.nodeid))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+        """After everybody else: write the reports, have the last word, decide the exit status."""
+        yield
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._evaluation is None or not self._evaluation.samples:
+            return
+        from evals.reports import write_reports
+        from evals.reports.build import build_report
+
+        report = build_report(self._evaluation, incomplete=self._why_incomplete())
+        try:
+            write_reports(report, self.settings.save_to)
+        except UserError as error:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._terminal(f"ERROR: {error}", red=True, bold=True)
+            return
+        self._show(report)
+        gate_decides = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not self.other_failures
+        if gate_decides and report.complete:
+            failed = run_fails(report.gate, self.settings.fail_on)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
+
+    def _show(self, report: Report) -> None:
+        from evals.reports.terminal import summary_lines
+
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.section("evaluation")
+        for line, markup in summary_lines(report, self.settings.save_to):
+            self._terminal(line, **markup)
+        self._repeat_after_deepeval(report.gate.sentence)
+
+    def _why_incomplete(self) -> str | None:
+        selected = self.selected or set()
+        if len(selected) < len(self._drawn):
+            return f"{len(selected)} of {len(self._drawn)} drawn samples were selected"
+        if len(self.asserted & selected) < len(selected):
+            return f"the run stopped after {len(self.asserted & selected)} of {len(selected)} samples"
+        return None
+
+    @staticmethod
+    def _repeat_after_deepeval(sentence: str) -> None:
+        """`deepeval test run` ends with a remark on test cases it did not record; have the last word."""
+        if "deepeval" not in sys.modules:
+            return
+        from deepeval.test_run import on_test_run_end
+        from deepeval.utils import get_is_running_deepeval
+
+        if get_is_running_deepeval():
+            on_test_run_end(lambda: print(f"\n{sentence}"))
+
+
+def _portable(document: Document) -> dict[str, str]:
+    return asdict(document)
+
+
+def _sample_id(node_id: str) -> str:
+    """``x`` of ``path::test[x]``; empty if there is no such part."""
+    return node_id.rpartition("[")[2].removesuffix("]") if node_id.endswith("]") else ""
