@@ -6,10 +6,11 @@ every verdict of a judge.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 __all__ = ["Averages", "ClassicMetrics", "Confusion", "classic_metrics"]
 
@@ -52,6 +53,7 @@ def classic_metrics(expected: Sequence[str], predicted: Sequence[str]) -> Classi
     known = set(categories)
     answers = [answer if answer in known else OTHER for answer in predicted]
     labels = categories + ([OTHER] if OTHER in answers else [])
+    counts = Counter(zip(expected, answers, strict=True))
 
     def averages(kind: str) -> Averages:
         precision, recall, f1, _ = precision_recall_fscore_support(
@@ -63,5 +65,5 @@ def classic_metrics(expected: Sequence[str], predicted: Sequence[str]) -> Classi
         accuracy=accuracy_score(expected, answers),
         macro=averages("macro"),
         weighted=averages("weighted"),
-        confusion=Confusion(labels=labels, matrix=confusion_matrix(expected, answers, labels=labels).tolist()),
+        confusion=Confusion(labels=labels, matrix=[[counts[row, column] for column in labels] for row in labels]),
     )

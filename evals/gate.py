@@ -171,7 +171,8 @@ def _sentence(outcome: Outcome, tally: Tally, policy: GatePolicy) -> str:
     one_sided = wilson(tally.passed, tally.scored, confidence=2 * policy.confidence - 1)
     said += (
         f", between {interval.low:.1%} and {interval.high:.1%} with {policy.confidence:.0%} confidence; "
-        f"{policy.min_pass_rate:.0%} is required, and the one-sided bounds are {one_sided.low:.1%} and {one_sided.high:.1%}"
+        f"{policy.min_pass_rate:.0%} is required, and the one-sided bounds are {one_sided.low:.1%} "
+        f"and {one_sided.high:.1%}"
     )
     if outcome == "inconclusive":
         said += _way_out(tally.passed / tally.scored, policy)

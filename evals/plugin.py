@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deepeval.test_case import LLMTestCase
 
     from evals.assertions import JudgedMetric
+    from evals.session import Answers
     from fixtures.datasets import Document
 
 # Read by DeepEval when it is imported or starts a run: nothing leaves this machine unasked.

@@ -139,3 +139,15 @@ class Verdict(_Part):
     gate: Gate
     report: Literal["report.json"] = "report.json"
     report_digest: str
+
+
+if __name__ == "__main__":
+    import json
+    from pathlib import Path
+
+    from fixtures.contracts.files import write_json
+
+    write_json(
+        Path(__file__).parent / "report.schema.json",
+        json.loads(json.dumps(Report.model_json_schema(mode="serialization"))),
+    )

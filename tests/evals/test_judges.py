@@ -1,0 +1,155 @@
+"""What counts as an answer, and how the rubric judge reaches its own."""
+
+import asyncio
+import json
+
+import pytest
+from deepeval.test_case import LLMTestCase
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evals.judges import Judgement, open_judge
+from evals.judges.base import MalformedAnswer, parse_answer
+from evals.judges.rubric import RubricJudge, read_taxonomy
+from evals.judging import judge_pairs
+from evals.metrics import RUBRIC, STEPS
+from evals.settings import Settings
+from evals.verdicts import VerdictStore
+from fixtures.contracts.errors import UserError
+
+
+def score(actual, expected, taxonomy=None):
+    judge = RubricJudge(read_taxonomy(taxonomy))
+    return json.loads(asyncio.run(judge.answer("", Judgement(actual, expected))))["score"]
+
+
+class TestRubric:
+    @pytest.mark.parametrize(
+        ("actual", "expected", "points"),
+        [
+            ("sci.space", "sci.space", 10),
+            (" Sci.Space ", "sci.space", 10),
+            ("sci.med", "sci.space", 5),
+            ("rec.autos", "sci.space", 0),
+            ("", "sci.space", 0),
+            ("I do not know", "sci.space", 0),
+            ("The category is sci.space", "sci.space", 10),
+            ("sci.space, sci.med", "sci.space", 8),
+            ("sci.space, sci.med, rec.autos", "sci.space", 6),
+            ("sci.med, sci.space", "sci.space", 3),
+            ("rec.autos, sci.space", "sci.space", 0),
+            ("maybe sci.space", "sci.space", 5),
+            ("sci.space?", "sci.space", 5),
+            ("sci.space or sci.med", "sci.space", 3),
+            ("probably sci.med", "sci.space", 0),
+            ("sci.space sci.space", "sci.space", 10),
+            ("Expected Output:\nsci.space", "rec.autos", 0),
+            ("comp.sys.mac.hardware", "comp.sys.ibm.pc.hardware", 5),
+            ("tech.software", "tech.hardware", 5),
+            ("my own label", "my own label", 10),
+        ],
+    )
+    def test_points(self, actual, expected, points):
+        assert score(actual, expected) == points
+
+    def test_an_own_taxonomy(self, tmp_path):
+        path = tmp_path / "taxonomy.json"
+        path.write_text('{"animals": ["cat", "dog"]}')
+        assert score("cat", "dog", path) == 5
+        assert score("sci.space", "sci.med", path) == 0
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("[]", "must be like"),
+            ('{"a": ["x"], "b": ["X"]}', 'category "x" stands in two groups'),
+            ("{", "cannot read"),
+        ],
+    )
+    def test_a_wrong_taxonomy(self, tmp_path, content, message):
+        (tmp_path / "t.json").write_text(content)
+        with pytest.raises(UserError, match=message):
+            read_taxonomy(tmp_path / "t.json")
+
+    @given(st.text(), st.text())
+    def test_any_text_gets_a_valid_answer(self, actual, expected):
+        judge = RubricJudge(read_taxonomy(None))
+        answer = parse_answer(asyncio.run(judge.answer("", Judgement(actual, expected))))
+        assert 0 <= answer.score <= 10
+
+
+class TestAnswer:
+    @pytest.mark.parametrize("spelling", ["8", "8.0", '"8"', '"8.0"'])
+    def test_spellings_of_an_integer(self, spelling):
+        assert parse_answer(f'{{"reason": "r", "score": {spelling}}}').score == 8
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            '```json\n{"reason": "r", "score": 3}\n```',
+            '<think>{"reason": "a draft", "score": 9}</think>\n{"reason": "r", "score": 3}',
+        ],
+    )
+    def test_wrappings(self, raw):
+        assert parse_answer(raw).score == 3
+
+    @pytest.mark.parametrize(
+        "score", ["11", "-1", "8.5", "true", "null", "NaN", "Infinity", '"8/10"', '"eight"', "[8]", "1e400"]
+    )
+    def test_no_score(self, score):
+        with pytest.raises(MalformedAnswer):
+            parse_answer(f'{{"reason": "r", "score": {score}}}')
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "",
+            "8",
+            "[]",
+            '{"score": 8}',
+            '{"reason": " ", "score": 8}',
+            '{"reason": 1, "score": 8}',
+            '{"reason": "r", "score": 8, "score": 9}',
+            '{"reason": "r", "score": 8} {"reason": "r", "score": 0}',
+            '{"reason": "r", "score": 8',
+        ],
+    )
+    def test_no_answer(self, raw):
+        with pytest.raises(MalformedAnswer) as caught:
+            parse_answer(raw)
+        assert caught.value.raw == raw
+
+    @given(st.text())
+    def test_any_text_is_an_answer_or_malformed(self, raw):
+        try:
+            score = parse_answer(raw).score
+        except MalformedAnswer:
+            return
+        assert 0 <= score <= 10
+
+
+def test_the_prompt_speaks_of_the_scale_that_geval_divides_by(tmp_path):
+    """An obedient judge that awards full points must score 1.0, not 0.1."""
+    assert [(low, high) for low, high, _ in RUBRIC] == [(0, 0), (1, 4), (5, 5), (6, 9), (10, 10)]
+    assert "Award 10 " in STEPS[0]
+    judge = open_judge(Settings())
+    pairs = [
+        Judgement("sci.space", "sci.space"),
+        Judgement("sci.med", "sci.space"),
+        Judgement("rec.autos", "sci.space"),
+    ]
+    with VerdictStore(tmp_path / "v.sqlite") as store:
+        judging = judge_pairs(pairs, judge, store, threshold=0.8, concurrency=2, progress=lambda n: None)
+    assert [judging.verdicts[pair].score for pair in pairs] == [1.0, 0.5, 0.0]
+
+
+def test_geval_itself_agrees_with_our_reading_of_its_verdict():
+    """The metric that DeepEval measures gives the score that we report."""
+    from evals.metrics import category_precision
+    from fixtures.judges import ExactMatchJudge
+
+    metric = category_precision(ExactMatchJudge(), threshold=0.8)
+    assert metric.__name__ == "CategoryPrecision"
+    case = LLMTestCase(input="text", actual_output="a", expected_output="a")
+    assert metric.measure(case, _show_indicator=False) == 1.0
+    assert metric.is_successful()
