@@ -43,11 +43,15 @@ class JudgedMetric:
         score = self.verdict.score
         assert score is not None
         if score < self.threshold:
-            beginning = printable(" ".join(str(case.input)[: 2 * BEGINNING].split()))[:BEGINNING]
             raise SampleFailed(
                 f"{self.name} {score:.1f} < {self.threshold:g}: "
-                f"expected {case.expected_output}, got {case.actual_output}\n"
-                f"  reason: {printable(self.verdict.reason)[:1000]}\n"
-                f"  text:   {beginning}",
+                f"expected {_shown(case.expected_output)}, got {_shown(case.actual_output)}\n"
+                f"  reason: {_shown(self.verdict.reason)}\n"
+                f"  text:   {_shown(case.input)}",
                 pytrace=False,
             )
+
+
+def _shown(text: object) -> str:
+    """The beginning of a text on one line: an answer under test must not repaint the terminal."""
+    return printable(" ".join(str(text)[: 2 * BEGINNING].split()))[:BEGINNING]

@@ -1,0 +1,96 @@
+"""The command line ``python -m training``.
+
+Nothing heavy is imported before the settings are known to be valid: help and
+the messages for mistakes come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from fixtures.contracts.errors import UserError
+from fixtures.contracts.settings import add_options, load_settings
+from training.errors import TrainingFailed
+from training.settings import ClassifySettings
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command; 0 if it succeeded, 2 for a mistake of the user, 1 for a failed training."""
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        return int(command(options))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except TrainingFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Fine-tune language models.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    classify = commands.add_parser(
+        "classify",
+        help="fine-tune a text classifier",
+        description="Fine-tune a text classifier and save it, checked and measured, in SAVE_TO/model.",
+        epilog="Every setting may also stand in the config file, or in the environment as TRAINING_<NAME>. "
+        "The same command after an interruption continues where the last checkpoint left off.",
+        allow_abbrev=False,
+    )
+    add_options(classify.add_argument, ClassifySettings)
+    classify.set_defaults(command=_classify)
+    return parser
+
+
+def _classify(options: dict[str, str | None]) -> int:
+    file = options.get("config_file")
+    settings, notes = load_settings(ClassifySettings, options, config_file=_path(file))
+    _prepare_environment(settings)
+    # Imported late: this brings in torch and transformers, seconds and hundreds of megabytes.
+    from rich.console import Console
+
+    from training.classify import classify
+
+    console = Console(highlight=False, soft_wrap=True)
+    for note in notes:
+        console.print(f"note: {note}", markup=False)
+    classify(settings, console)
+    return 0
+
+
+def _path(value: str | None):  # noqa: ANN202
+    from pathlib import Path
+
+    return Path(value) if value else None
+
+
+def _prepare_environment(settings: ClassifySettings) -> None:
+    """What libraries read at import: no telemetry, and no network unless a hub id was named."""
+    from training.base_models import is_hub_id
+
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DISABLE_TELEMETRY"] = "1"
+    if not is_hub_id(settings.base_model):
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    # On a CPU it looks for kernels on the hub and complains that it may not; peft imports it unasked.
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    # Forking after the tokenizer's threads started makes it print a warning per process.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    device = settings.device
+    if device.startswith("cuda:") and device[5:].isdigit() and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        # Trainer spreads over every GPU it sees; one was asked for.
+        os.environ["CUDA_VISIBLE_DEVICES"] = device[5:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Which documents stand in which batch, for the whole training, decided before it starts.
+
+Attention and padding cost as the longest text of a batch, so texts of like
+length go together; the batches are then shuffled, so that no phase of an epoch
+sees short or long texts only. A batch is as large as a budget of tokens, not a
+number of texts: a batch of short texts is as much work as one of long ones.
+
+The plan covers all epochs in one list. A resumed run skips what it has done
+and is then exactly where the interrupted one was; nothing needs to be
+recomputed from an epoch number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["BatchPlan", "plan_batches"]
+
+JITTER = 0.1
+"""Lengths are blurred by this share before sorting: neighbours change from epoch to epoch."""
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Batches of indices for a whole training, and where its epochs end.
+
+    ``epoch_ends`` counts optimisation steps, each of ``accumulation`` batches
+    on each of ``processes`` processes.
+    """
+
+    batches: list[list[int]]
+    epoch_ends: tuple[int, ...]
+    accumulation: int
+    processes: int
+
+    @property
+    def steps(self) -> int:
+        """Optimisation steps of the whole training."""
+        return self.epoch_ends[-1]
+
+    def share(self, rank: int) -> list[list[int]]:
+        """The batches of one process: every ``processes``-th."""
+        return self.batches[rank :: self.processes]
+
+    def epoch_at(self, step: int) -> float:
+        """How many epochs are done after ``step`` optimisation steps."""
+        start = 0
+        for number, end in enumerate(self.epoch_ends):
+            if step <= end:
+                return number + (step - start) / (end - start)
+            start = end
+        return float(len(self.epoch_ends))
+
+
+def plan_batches(
+    lengths: Sequence[int],
+    *,
+    budget: int,
+    epochs: int,
+    min_steps: int,
+    seed: int,
+    accumulation: int = 1,
+    processes: int = 1,
+) -> BatchPlan:
+    """Plan ``epochs`` passes, or as many more as give ``min_steps`` optimisation steps.
+
+    ``lengths`` and ``budget`` are in tokens. An epoch is filled up to whole
+    optimisation steps with its own first batches when several processes
+    share it, since all of them must make the same number of steps.
+    """
+    group = accumulation * processes
+    batches: list[list[int]] = []
+    ends: list[int] = []
+    while len(ends) < epochs or ends[-1] < min_steps:
+        random = np.random.default_rng((seed, len(ends)))
+        epoch = _one_epoch(np.asarray(lengths), budget, random)
+        if processes > 1:
+            epoch = [epoch[i % len(epoch)] for i in range(math.ceil(len(epoch) / group) * group)]
+        batches += epoch
+        # Steps run on over the end of an epoch; an epoch ends with the step that holds its last batch.
+        ends.append(math.ceil(len(batches) / group))
+    return BatchPlan(batches, tuple(_increasing(ends)), accumulation, processes)
+
+
+def _one_epoch(lengths: np.ndarray, budget: int, random: np.random.Generator) -> list[list[int]]:
+    blurred = lengths * random.uniform(1 - JITTER, 1 + JITTER, len(lengths))
+    batches: list[list[int]] = []
+    longest = 0
+    for index in np.argsort(-blurred, kind="stable").tolist():
+        longest = max(longest, int(lengths[index]))
+        if batches and (len(batches[-1]) + 1) * longest <= budget:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+            longest = int(lengths[index])
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _increasing(ends: list[int]) -> list[int]:
+    """Epoch ends without those that share a step with the epoch before."""
+    return sorted(set(ends))

@@ -1,0 +1,98 @@
+"""Checkpoints that can be trusted after a kill at any moment.
+
+A checkpoint counts only with a seal: digests of all its files, written last.
+One that was half-written, or damaged since, is passed over for the one before.
+The folder as a whole belongs to one training: a fingerprint of settings, data,
+base model and library versions says which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from fixtures.contracts.files import sha256_file, write_json
+
+__all__ = ["fingerprint", "newest_checkpoint", "open_checkpoints", "seal"]
+
+SEAL = "complete.json"
+OWNER = "training.json"
+
+
+def fingerprint(facts: dict[str, Any]) -> str:
+    """A digest of everything that decides the trained weights."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def open_checkpoints(folder: Path, owner: dict[str, Any]) -> list[str]:
+    """Make ``folder`` the place for the checkpoints of the training described by ``owner``.
+
+    Checkpoints of another training are removed. Returns what differs, to be
+    told to the user; empty if there was nothing or it was this training's.
+    """
+    path = folder / OWNER
+    differences: list[str] = []
+    if folder.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+            known = before if isinstance(before, dict) else {}
+        except (OSError, ValueError):
+            known = {}
+        wanted = json.loads(json.dumps(owner, default=str))
+        if known == wanted:
+            return []
+        differences = [key for key in wanted if known.get(key) != wanted[key]]
+        if not any(folder.glob("checkpoint-*")):
+            differences = []
+        shutil.rmtree(folder)
+    write_json(path, owner)
+    return differences
+
+
+def seal(checkpoint: Path) -> None:
+    """Declare a checkpoint complete."""
+    files = {path.name: sha256_file(path) for path in sorted(checkpoint.iterdir()) if path.name != SEAL}
+    write_json(checkpoint / SEAL, files)
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
+    """The newest intact checkpoint, and those that were passed over and removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: -_step(path))
+    damaged: list[Path] = []
+    for checkpoint in found:
+        if _intact(checkpoint):
+            return checkpoint, damaged
+        damaged.append(checkpoint)
+        shutil.rmtree(checkpoint)
+    return None, damaged
+
+
+def _step(checkpoint: Path) -> int:
+    number = checkpoint.name.removeprefix("checkpoint-")
+    return int(number) if number.isdigit() else -1
+
+
+def _intact(checkpoint: Path) -> bool:
+    """Whether all is as it was sealed, and the best checkpoint so far, which it points to, as well."""
+    best = _best_so_far(checkpoint)
+    return _as_sealed(checkpoint) and (best == checkpoint or _as_sealed(best))
+
+
+def _best_so_far(checkpoint: Path) -> Path:
+    try:
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        # By its name: the folder may have been moved or spelled differently since.
+        return checkpoint.parent / Path(state["best_model_checkpoint"]).name
+    except (OSError, ValueError, KeyError, TypeError):
+        return checkpoint
+
+
+def _as_sealed(checkpoint: Path) -> bool:
+    try:
+        files = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
+        return bool(files) and all(sha256_file(checkpoint / name) == digest for name, digest in files.items())
+    except (OSError, ValueError, AttributeError):
+        return False

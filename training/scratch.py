@@ -1,0 +1,58 @@
+"""``scratch:gpt2-tiny``: GPT-2's architecture at a size that learns on a laptop.
+
+Two layers of 128, a context of 512, and a byte-level BPE tokenizer learned
+from the training documents. Weights are random; the caller's seed decides them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+from transformers import GPT2Config, PreTrainedTokenizerFast
+
+from fixtures.contracts.files import encodable
+
+__all__ = ["gpt2_tiny"]
+
+CONTEXT = 512
+VOCABULARY = 8192
+END = "<|endoftext|>"
+
+
+def gpt2_tiny(texts: Sequence[str]) -> tuple[GPT2Config, PreTrainedTokenizerFast]:
+    """Configuration and tokenizer for ``texts``; the same texts give the same tokenizer."""
+    bpe = Tokenizer(BPE())
+    bpe.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    bpe.decoder = ByteLevelDecoder()
+    trainer = BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[END],
+        # All 256 bytes, so that no text is unknown.
+        initial_alphabet=ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator((encodable(text) for text in texts), trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token=END,
+        eos_token=END,
+        pad_token=END,
+        model_max_length=CONTEXT,
+        model_input_names=["input_ids", "attention_mask"],
+    )
+    end = tokenizer.eos_token_id
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=CONTEXT,
+        n_embd=128,
+        n_layer=2,
+        n_head=4,
+        bos_token_id=end,
+        eos_token_id=end,
+    )
+    return config, tokenizer
