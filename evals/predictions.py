@@ -182,9 +182,12 @@ def _run_model(
     # Heavy imports here: predictions from a file need none of them.
     import numpy as np
     from scipy.special import softmax
+    from transformers.utils import logging as transformers_logging
 
     from fixtures.contracts.inference import autocast_dtype, encode, iter_logits, load_classifier, resolve_device
 
+    # Loading takes a second; its own bar would stand across ours.
+    transformers_logging.disable_progress_bar()
     device = resolve_device(settings.device)
     classifier, tokenizer = load_classifier(model.path, device)
     manifest = model.manifest
