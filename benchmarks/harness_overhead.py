@@ -53,7 +53,9 @@ def write_data(folder: Path, size: int) -> None:
     for number in range(size):
         label = CATEGORIES[number % 20]
         predicted = CATEGORIES[(number + number // 20) % 20] if number % 8 == 0 else label
-        rows.append({"text": f"document {number} " + "some words of news " * 60, "label": label, "predicted": predicted})
+        rows.append(
+            {"text": f"document {number} " + "some words of news " * 60, "label": label, "predicted": predicted}
+        )
     data = folder / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     documents = load_dataset(str(data), splits=["test"]).splits["test"]
@@ -113,7 +115,9 @@ def main() -> int:
         table.add_row("pytest evals", f"{size:,}", f"{seconds:.1f}", f"{figures[size][0]:.2f}", f"{memory:.0f}")
     for size in options.deepeval_sizes:
         seconds, memory = deepevals(size)
-        table.add_row("deepeval.evaluate", f"{size:,}", f"{seconds:.1f}", f"{1000 * seconds / size:.1f}", f"{memory:.0f}")
+        table.add_row(
+            "deepeval.evaluate", f"{size:,}", f"{seconds:.1f}", f"{1000 * seconds / size:.1f}", f"{memory:.0f}"
+        )
     console.print(table)
     small, large = (figures[size] for size in options.sizes)
     ratio = large[0] / small[0]

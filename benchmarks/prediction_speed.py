@@ -45,7 +45,9 @@ def main() -> int:
     ways = {"reference: one by one, padded to 1,024": lambda part: one_by_one(model, part, pad)}
     ways["sorted, token budget, float32"] = lambda part: predict_logits(model, part, pad_token_id=pad)
     if bf16 := bf16_here():
-        ways["sorted, token budget, bfloat16"] = lambda part: predict_logits(model, part, pad_token_id=pad, autocast=bf16)
+        ways["sorted, token budget, bfloat16"] = lambda part: predict_logits(
+            model, part, pad_token_id=pad, autocast=bf16
+        )
     clocks = {name: Clock() for name in ways}
     logits: dict[str, list[np.ndarray]] = {name: [] for name in ways}
     for start in range(0, len(rows), ROUND):

@@ -88,7 +88,13 @@ def main() -> int:
         f"(median {int(np.median([len(row) for row in rows]))} tokens), {plan.steps} steps each",
         ["training", "CPU s", "documents / CPU s", "validation loss", "ratio"],
         [
-            (side.name, f"{side.clock.seconds:.1f}", f"{len(rows) / side.clock.seconds:.2f}", f"{loss:.4f}", f"{ratio:.2f}")
+            (
+                side.name,
+                f"{side.clock.seconds:.1f}",
+                f"{len(rows) / side.clock.seconds:.2f}",
+                f"{loss:.4f}",
+                f"{ratio:.2f}",
+            )
             for side, loss, ratio in zip(sides, losses, ratios, strict=True)
         ],
     )

@@ -18,11 +18,11 @@ __all__ = ["JudgedMetric", "SampleFailed", "SampleUnscored"]
 BEGINNING = 300
 
 
-class SampleFailed(pytest.fail.Exception):  # type: ignore[name-defined, misc]
+class SampleFailed(pytest.fail.Exception):  # type: ignore[name-defined]
     """The judge's score is below the threshold. The gate decides what that means."""
 
 
-class SampleUnscored(pytest.fail.Exception):  # type: ignore[name-defined, misc]
+class SampleUnscored(pytest.fail.Exception):  # type: ignore[name-defined]
     """The judge gave no verdict. Raised in set-up, so that every report shows an error."""
 
 

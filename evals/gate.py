@@ -188,5 +188,5 @@ def _way_out(rate: float, policy: GatePolicy) -> str:
 
 def _round_up(number: int) -> int:
     """Two significant digits, upwards: the estimate is no better than that."""
-    step = 10 ** max(0, len(str(number)) - 2)
+    step: int = 10 ** max(0, len(str(number)) - 2)
     return -(-number // step) * step

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import add_options, load_settings
@@ -68,9 +69,7 @@ def _classify(options: dict[str, str | None]) -> int:
     return 0
 
 
-def _path(value: str | None):  # noqa: ANN202
-    from pathlib import Path
-
+def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
 

@@ -55,14 +55,14 @@ def with_lora(model: PreTrainedModel, base: BaseModel, settings: ClassifySetting
         # This task type is what makes peft train and save the head as well.
         task_type=TaskType.SEQ_CLS,
         r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # a ratio, used as a float
+        lora_alpha=settings.lora_alpha,  # a ratio, used as a float
         lora_dropout=settings.lora_dropout,
         target_modules=targets,
         bias="none",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
     try:
-        return get_peft_model(model, config)  # type: ignore[return-value]
+        return get_peft_model(model, config)
     except ValueError as error:
         raise UserError(f"--lora-target-modules {','.join(targets)}: {str(error).splitlines()[0]}") from error
 
@@ -82,7 +82,7 @@ def compute_exactly(model: nn.Module) -> None:
     """Make 4-bit layers multiply in float32: slower, but comparable with the merged model."""
     for module in model.modules():
         if _quantized(module):
-            module.compute_dtype = torch.float32  # type: ignore[assignment]
+            module.compute_dtype = torch.float32
 
 
 def merged(trained: PeftModel, base: BaseModel, settings: ClassifySettings) -> PreTrainedModel:
@@ -92,13 +92,13 @@ def merged(trained: PeftModel, base: BaseModel, settings: ClassifySettings) -> P
     make up for the rounding, and is off by far more on the original ones.
     """
     if not any(_quantized(module) for module in trained.modules()):
-        return trained.cpu().merge_and_unload()  # type: ignore[operator,no-any-return]
+        return trained.cpu().merge_and_unload()
     plain = base.load()
     _dequantize_into(plain, trained.get_base_model())
     again = with_lora(plain, base, settings)
     state = {name: tensor.detach().float().cpu() for name, tensor in get_peft_model_state_dict(trained).items()}
     set_peft_model_state_dict(again, state)
-    return again.merge_and_unload()  # type: ignore[operator,no-any-return]
+    return again.merge_and_unload()
 
 
 @torch.no_grad()
@@ -112,7 +112,7 @@ def _dequantize_into(plain: nn.Module, quantized: nn.Module) -> None:
             continue
         weight = dequantize_4bit(source.weight.data, source.weight.quant_state).float().cpu()
         # GPT-2's Conv1D keeps its weight transposed; its 4-bit stand-in does not.
-        module.weight.copy_(weight.T if isinstance(module, Conv1D) else weight)  # type: ignore[union-attr,operator]
+        module.weight.copy_(weight.T if isinstance(module, Conv1D) else weight)
 
 
 def _backbone_layers(model: PreTrainedModel, base: BaseModel) -> list[str]:

@@ -67,9 +67,7 @@ class Task:
     def rows(self, documents: Sequence[Document]) -> list[list[int]]:
         """Token ids of documents, as training and evaluation read them."""
         texts = [document.text for document in documents]
-        return encode(
-            self.base.tokenizer, texts, template=self.settings.prompt_template, max_length=self.max_length
-        )
+        return encode(self.base.tokenizer, texts, template=self.settings.prompt_template, max_length=self.max_length)
 
     def documents(self, documents: Sequence[Document]) -> Documents:
         """Token ids and label indices of documents."""

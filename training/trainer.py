@@ -119,9 +119,9 @@ class ClassifierTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """This process's share of the plan, all epochs in one."""
-        pad = self.processing_class.pad_token_id  # type: ignore[union-attr]
+        pad = self.processing_class.pad_token_id
         return DataLoader(
-            self.train_dataset,  # type: ignore[arg-type]
+            self.train_dataset,
             batch_sampler=self._plan.share(self.args.process_index),
             collate_fn=lambda examples: padded(examples, pad),
             # Its own generator: drawing a seed from the global one would make a resumed run differ.
@@ -144,16 +144,16 @@ class ClassifierTrainer(Trainer):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Measure on the validation part."""
-        training = self.model.training  # type: ignore[union-attr]
-        metrics = self._validate(self.model.eval())  # type: ignore[union-attr]
-        self.model.train(training)  # type: ignore[union-attr]
+        training = self.model.training
+        metrics = self._validate(self.model.eval())
+        self.model.train(training)
         if not math.isfinite(metrics["eval_loss"]):
             raise TrainingFailed(
                 f"the validation loss became {metrics['eval_loss']} at step {self.state.global_step}; "
                 f"try a --learning-rate below {self.args.learning_rate:g} or --precision fp32"
             )
         self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

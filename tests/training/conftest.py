@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def documents(count: int, seed: int) -> list[tuple[str, str]]:
     rows = []
     for number in range(count):
         label = sorted(WORDS)[number % len(WORDS)]
-        words = chance.choices(WORDS[label].split() + ["the", "a", "of"], k=chance.randint(4, 30))
+        words = chance.choices([*WORDS[label].split(), "the", "a", "of"], k=chance.randint(4, 30))
         rows.append((" ".join([*words, str(number + 1000 * seed)]), label))
     return rows
 
@@ -108,7 +109,7 @@ def classify(
         capfd.readouterr()
         code = main(["classify", *line, *arguments])
         stdout, stderr = capfd.readouterr()
-        chosen = dict(zip(arguments, arguments[1:], strict=False))
+        chosen = dict(pairwise(arguments))
         return Run(code, stdout, stderr, Path(chosen.get("--save-to", given["--save-to"])))
 
     return run

@@ -110,7 +110,9 @@ def test_the_fitted_head_is_logistic_regression(request, base, labels):
     # GPT-2's head has no bias: scaled features, no centre.
     centre = seen.mean(0) if base.config.model_type == "bert" else 0
     scaled = (seen - centre) / (seen.std(0) + 1e-6)
-    oracle = LogisticRegression(C=0.1, fit_intercept=base.config.model_type == "bert", max_iter=500).fit(scaled, targets)
+    oracle = LogisticRegression(C=0.1, fit_intercept=base.config.model_type == "bert", max_iter=500).fit(
+        scaled, targets
+    )
     probabilities = torch.tensor(logits).softmax(-1).numpy()
     np.testing.assert_allclose(probabilities, oracle.predict_proba(scaled), atol=2e-3)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,4 +72,4 @@ def test_evaluations_are_neither_rare_nor_too_many(documents, epochs, evaluation
     assert plan.steps in milestones.evaluate
     assert milestones.evaluate <= milestones.save <= milestones.log
     stops = [0, *sorted(milestones.save)]
-    assert max(after - before for before, after in zip(stops, stops[1:], strict=False)) <= 200
+    assert max(after - before for before, after in pairwise(stops)) <= 200

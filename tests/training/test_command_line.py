@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 
 import pytest
 
-from training import base_models
-
 from tests.training.conftest import command, documents, environment, write_dataset
+from training import base_models
 
 HEAVY = ("torch", "transformers", "sklearn", "deepeval", "peft", "datasets", "matplotlib")
 
@@ -76,7 +74,8 @@ def test_help_shows_the_defaults_of_the_reference():
         (["--base-model", "./nowhere"], "error: --base-model ./nowhere: there is no such folder"),
         (
             ["--base-model", "embedded:maxilm"],
-            'error: unknown base model "embedded:maxilm"; made or embedded here are embedded:minilm and scratch:gpt2-tiny',
+            'error: unknown base model "embedded:maxilm"; made or embedded here are embedded:minilm '
+            "and scratch:gpt2-tiny",
         ),
         (["--max-length", "4000"], "error: --max-length 4000: scratch:gpt2-tiny takes 512 tokens at most"),
         (
@@ -186,7 +185,7 @@ def test_a_folder_that_cannot_be_written(classify, tmp_path):
 
 def test_the_base_model_is_not_overwritten(classify, tmp_path, gpt2_folder):
     (tmp_path / "out").mkdir()
-    os.symlink(gpt2_folder, tmp_path / "out" / "model")
+    (tmp_path / "out" / "model").symlink_to(gpt2_folder)
     run = classify("--base-model", str(gpt2_folder))
 
     assert run.code == 2

@@ -12,7 +12,12 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2ForSequenceClassification, TrainingArguments
+from transformers import (
+    AutoModelForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    TrainingArguments,
+)
 
 from fixtures.contracts.inference import predict_logits
 from tests.training.conftest import environment
@@ -56,10 +61,10 @@ def trained_weights(tmp_path, batches, *, accumulation, rank_count=1):
         ddp_backend="gloo" if rank_count > 1 else None,
     )  # fmt: skip
     milestones = Milestones(frozenset({1, 2}), frozenset({2}), frozenset())
+    figures = dict.fromkeys(("eval_loss", "eval_accuracy", "eval_macro_f1"), 1.0)
     trainer = ClassifierTrainer(
         model=tiny_gpt2(), args=arguments, train_dataset=examples, processing_class=None, plan=plan,
-        eval_dataset=[], milestones=milestones, validate=lambda model: dict.fromkeys(("eval_loss", "eval_accuracy", "eval_macro_f1"), 1.0),
-        console=Console(quiet=True),
+        eval_dataset=[], milestones=milestones, validate=lambda model: figures, console=Console(quiet=True),
     )  # fmt: skip
     trainer.processing_class = Padding()
     trainer.train()
@@ -198,7 +203,9 @@ def test_a_4_bit_adapter_is_merged_into_the_weights_it_was_trained_on(base):
     answers = predict_logits(plain, ROWS, pad_token_id=0)
     np.testing.assert_allclose(answers, beside, atol=1e-3)
     # Not the weights before quantization: those answer differently.
-    name = next(name for name, _ in plain.named_parameters() if name.endswith(("0.mlp.c_fc.weight", "0.output.dense.weight")))
+    name = next(
+        name for name, _ in plain.named_parameters() if name.endswith(("0.mlp.c_fc.weight", "0.output.dense.weight"))
+    )
     assert np.abs(answers).max() > 0.1
     assert plain.get_parameter(name).dtype == torch.float32
 
