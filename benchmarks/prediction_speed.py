@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 import torch
-from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, show, token_rows, verdict
+from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, show, tokens, verdict
 
 from fixtures.contracts.inference import predict_logits
 from training.trainer import Example, padded
@@ -35,11 +35,11 @@ def one_by_one(model: torch.nn.Module, rows: list[list[int]], pad: int) -> np.nd
 
 
 def main() -> int:
-    options = parser(__doc__, documents=1000).parse_args()
+    options = parser(__doc__, documents=600).parse_args()
     torch.set_num_threads(options.threads)
-    documents, _ = newsgroups(options.documents, options.seed, "test")
-    documents = [documents[i] for i in np.random.default_rng(options.seed).permutation(len(documents))]
-    rows, _, config, pad = token_rows(documents, documents[:1])
+    documents, _ = newsgroups("test")
+    chosen = np.random.default_rng(options.seed).permutation(len(documents))[: options.documents].tolist()
+    rows, config, pad = tokens(documents, chosen)
     model = gpt2(config, options, pad).eval()
 
     ways = {"reference: one by one, padded to 1,024": lambda part: one_by_one(model, part, pad)}

@@ -22,7 +22,6 @@ from fixtures.contracts.errors import UserError
 from fixtures.contracts.inference import encode
 from fixtures.datasets import Document, load_dataset
 from training.devices import autocast_type
-from training.documents import stratified
 from training.scratch import gpt2_tiny
 
 WIDTH = 1024
@@ -52,26 +51,27 @@ def parser(description: str, documents: int) -> argparse.ArgumentParser:
     return options
 
 
-def newsgroups(count: int, seed: int, split: str = "train") -> tuple[list[Document], list[int]]:
-    """``count`` documents of 20 Newsgroups, headers kept, in proportion to the categories, and their labels."""
+def newsgroups(split: str) -> tuple[list[Document], list[int]]:
+    """A split of 20 Newsgroups, headers kept, and its labels."""
     if shared := os.environ.get("NEWSJUDGE_SHARED_DATA"):
         os.environ.setdefault("SCIKIT_LEARN_DATA", str(Path(shared) / "sklearn"))
     try:
         dataset = load_dataset("20newsgroups", splits=(split,))  # type: ignore[arg-type]
     except UserError as error:
         sys.exit(f"error: {error}")
-    documents, _ = stratified(dataset.splits[split], count, seed)  # type: ignore[index]
+    documents = dataset.splits[split]  # type: ignore[index]
     return documents, [dataset.labels.index(document.label) for document in documents]
 
 
-def token_rows(documents: Sequence[Document], others: Sequence[Document]):
-    """Token ids of both, cut to ``WIDTH``, by a tokenizer learned from the first; and its GPT-2 configuration."""
-    config, tokenizer = gpt2_tiny([document.text for document in documents])
-    rows = [
-        encode(tokenizer, [document.text for document in part], template="{text}", max_length=WIDTH)
-        for part in (documents, others)
-    ]
-    return rows[0], rows[1], config, tokenizer.pad_token_id
+def tokens(documents: Sequence[Document], chosen: Sequence[int]):
+    """Token ids of the chosen documents, cut to ``WIDTH``; GPT-2's configuration and its pad token.
+
+    The tokenizer is learned from all documents. With 16,384 tokens it makes
+    them about as long as GPT-2's own does (median 346 and 368).
+    """
+    config, tokenizer = gpt2_tiny([document.text for document in documents], vocabulary=16384)
+    rows = encode(tokenizer, [documents[i].text for i in chosen], template="{text}", max_length=WIDTH)
+    return rows, config, tokenizer.pad_token_id
 
 
 def gpt2(config, options: argparse.Namespace, pad: int) -> GPT2ForSequenceClassification:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, show, token_rows, verdict
+from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, show, tokens, verdict
 
 from fixtures.contracts.inference import predict_logits
 from training.batching import plan_batches
@@ -59,14 +59,14 @@ class Side:
 
 
 def main() -> int:
-    options = parser(__doc__, documents=320).parse_args()
+    options = parser(__doc__, documents=240).parse_args()
     torch.set_num_threads(options.threads)
-    documents, labels = newsgroups(options.documents + VALIDATION, options.seed)
-    order = np.random.default_rng(options.seed).permutation(len(documents))
-    train, validation = order[VALIDATION:], order[:VALIDATION]
-    rows, unseen, config, pad = token_rows([documents[i] for i in train], [documents[i] for i in validation])
-    targets = [labels[i] for i in validation]
-    examples = [Example(row, labels[i]) for row, i in zip(rows, train, strict=True)]
+    documents, labels = newsgroups("train")
+    chosen = np.random.default_rng(options.seed).permutation(len(documents))[: options.documents + VALIDATION].tolist()
+    all_rows, config, pad = tokens(documents, chosen)
+    rows, unseen = all_rows[VALIDATION:], all_rows[:VALIDATION]
+    targets = [labels[i] for i in chosen[:VALIDATION]]
+    examples = [Example(row, labels[i]) for row, i in zip(rows, chosen[VALIDATION:], strict=True)]
     plan = plan_batches([len(row) for row in rows], budget=4096, epochs=1, min_steps=0, seed=options.seed)
 
     sides = [

@@ -24,13 +24,16 @@ VOCABULARY = 8192
 END = "<|endoftext|>"
 
 
-def gpt2_tiny(texts: Sequence[str]) -> tuple[GPT2Config, PreTrainedTokenizerFast]:
-    """Configuration and tokenizer for ``texts``; the same texts give the same tokenizer."""
+def gpt2_tiny(texts: Sequence[str], *, vocabulary: int = VOCABULARY) -> tuple[GPT2Config, PreTrainedTokenizerFast]:
+    """Configuration and tokenizer for ``texts``; the same texts give the same tokenizer.
+
+    ``vocabulary`` is the most tokens it learns, the 256 bytes included.
+    """
     bpe = Tokenizer(BPE())
     bpe.pre_tokenizer = ByteLevel(add_prefix_space=False)
     bpe.decoder = ByteLevelDecoder()
     trainer = BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=[END],
         # All 256 bytes, so that no text is unknown.
         initial_alphabet=ByteLevel.alphabet(),
