@@ -2,13 +2,12 @@
 
 A checkpoint counts only with a seal: digests of all its files, written last.
 One that was half-written, or damaged since, is passed over for the one before.
-The folder as a whole belongs to one training: a fingerprint of settings, data,
+The folder as a whole belongs to one training: a description of settings, data,
 base model and library versions says which.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -16,15 +15,10 @@ from typing import Any
 
 from fixtures.contracts.files import sha256_file, write_json
 
-__all__ = ["fingerprint", "newest_checkpoint", "open_checkpoints", "seal"]
+__all__ = ["newest_checkpoint", "open_checkpoints", "seal"]
 
 SEAL = "complete.json"
 OWNER = "training.json"
-
-
-def fingerprint(facts: dict[str, Any]) -> str:
-    """A digest of everything that decides the trained weights."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def open_checkpoints(folder: Path, owner: dict[str, Any]) -> list[str]:

@@ -1,0 +1,196 @@
+"""Fine-tuning: batches planned ahead, the best checkpoint by validation loss, one plain model in the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments, set_seed
+
+from fixtures.contracts.manifest import library_versions
+from training.adapters import compute_exactly, load_quantized, merged, with_lora
+from training.batching import plan_batches
+from training.checkpoints import newest_checkpoint, open_checkpoints
+from training.curves import write_curves
+from training.documents import stratified
+from training.export import PROBES
+from training.head import STRENGTHS, fit_head
+from training.measures import measure
+from training.task import LIBRARIES, Task, Trained, is_main_process
+from training.trainer import ClassifierTrainer, Example, Milestones
+
+__all__ = ["fine_tune", "fit_last_layer"]
+
+PROBE_DOCUMENTS = 2000
+"""Documents to which the head is fitted before fine-tuning: enough for a start."""
+
+
+def fit_last_layer(task: Task) -> Trained:
+    """Train nothing but the last layer, by logistic regression."""
+    set_seed(task.settings.seed)
+    model = task.base.load().to(task.device)
+    task.console.print(f"fitting the last layer to {len(task.corpus.train)} documents")
+    strength = fit_head(
+        model,
+        task.documents(task.corpus.train),
+        strengths=STRENGTHS,
+        choose_on=task.documents(task.corpus.validation),
+        budget=task.budget,
+        autocast=task.autocast,
+    )
+    probes = task.logits(model.eval(), task.rows(task.corpus.validation[:PROBES]), exact=True)
+    return Trained(model, probes, {"head": "logistic regression", "C": strength})
+
+
+def fine_tune(task: Task) -> Trained:
+    """Train as the settings say, from the newest checkpoint of this very training if there is one."""
+    settings, corpus = task.settings, task.corpus
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    rows = task.rows(corpus.train)
+    plan = plan_batches(
+        [len(row) for row in rows],
+        budget=settings.batch_tokens,
+        epochs=settings.epochs,
+        min_steps=settings.min_steps,
+        seed=settings.seed,
+        accumulation=settings.gradient_accumulation,
+        processes=processes,
+    )
+    task.console.print(
+        f"{plan.steps} optimisation steps in {len(plan.epoch_ends)} epochs, {len(plan.batches)} batches of up to "
+        f"{settings.batch_tokens} tokens"
+    )
+    checkpoint = _checkpoint_to_resume(task, processes)
+
+    set_seed(settings.seed)
+    model = _starting_model(task, fit_head_first=checkpoint is None)
+    validation_rows, validation_targets = task.rows(corpus.validation), corpus.targets(corpus.validation)
+
+    def validate(current: Any) -> dict[str, float]:
+        figures = measure(validation_targets, task.logits(current, validation_rows))
+        return {f"eval_{name}": figures[name] for name in ("loss", "accuracy", "macro_f1")}
+
+    trainer = ClassifierTrainer(
+        model=model,
+        args=_arguments(task, plan.steps),
+        train_dataset=[Example(row, label) for row, label in zip(rows, corpus.targets(corpus.train), strict=True)],
+        # Measured by `validate`; Trainer only wants to see that there is something.
+        eval_dataset=[],
+        processing_class=task.base.tokenizer,
+        plan=plan,
+        milestones=Milestones.of(plan),
+        validate=validate,
+        console=task.console,
+    )
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if is_main_process():
+        write_curves(settings.save_to, trainer.state.log_history, plan)
+
+    # The forward pass that accelerate wrapped in autocast goes back to what a user will call.
+    best = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).eval()
+    compute_exactly(best)
+    probe_logits = task.logits(best, task.rows(corpus.validation[:PROBES]), exact=True)
+    if settings.keep_adapter and is_main_process():
+        best.save_pretrained(settings.save_to / "adapter")
+    final = best if settings.method == "full" else merged(best, task.base, settings)
+    history = {
+        "steps": plan.steps,
+        "epochs": len(plan.epoch_ends),
+        "best_step": trainer.state.best_global_step,
+        "best_validation_loss": trainer.state.best_metric,
+    }
+    return Trained(final.to(task.device).eval(), probe_logits, history)
+
+
+def _starting_model(task: Task, *, fit_head_first: bool) -> Any:
+    """The model before its first step, with what is trainable marked so."""
+    settings = task.settings
+    if settings.method == "qlora":
+        model = load_quantized(task.base, task.device, task.autocast or torch.float32)
+    else:
+        model = task.base.load().to(task.device)
+    if fit_head_first and settings.probe_first and task.base.source is not None:
+        documents = task.corpus.train
+        if len(documents) > PROBE_DOCUMENTS:
+            documents, _ = stratified(documents, PROBE_DOCUMENTS, settings.seed)
+        task.console.print(f"fitting the last layer to {len(documents)} documents")
+        fit_head(model, task.documents(documents), budget=task.budget, autocast=task.autocast)
+    return model if settings.method == "full" else with_lora(model, task.base, settings)
+
+
+def _checkpoint_to_resume(task: Task, processes: int) -> Path | None:
+    """The newest intact checkpoint of this very training, if an earlier run left one."""
+    settings, folder = task.settings, task.settings.save_to / "checkpoints"
+    owner = {
+        **settings.decisive(),
+        "documents": task.corpus.dataset.digest("train"),
+        "base_revision": task.base.revision,
+        "base_digest": task.base.digest,
+        "computed_on": f"{task.device.type} {task.autocast} x {processes}",
+        "versions": library_versions(*LIBRARIES),
+    }
+    if not is_main_process():
+        # The first process tidies the folder before the others get past the start of training.
+        return newest_checkpoint(folder)[0]
+    if differences := open_checkpoints(folder, owner):
+        task.console.print(
+            f"note: the checkpoints in {folder} are of a training with other {', '.join(differences)}; starting anew"
+        )
+    checkpoint, damaged = newest_checkpoint(folder)
+    for path in damaged:
+        task.console.print(f"note: {path.name} is incomplete or damaged and was removed")
+    if checkpoint:
+        task.console.print(f"continuing from {checkpoint.name}")
+    else:
+        shutil.rmtree(settings.save_to / "logs", ignore_errors=True)
+    return checkpoint
+
+
+def _arguments(task: Task, steps: int) -> TrainingArguments:
+    settings = task.settings
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(settings.save_to / "logs")
+    # What is done when is decided by our milestones; intervals that never come keep Trainer's own quiet.
+    never = 10**9
+    arguments = TrainingArguments(
+        output_dir=str(settings.save_to / "checkpoints"),
+        max_steps=steps,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        use_cpu=task.device.type == "cpu",
+        bf16=task.autocast is torch.bfloat16,
+        fp16=task.autocast is torch.float16,
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        eval_strategy="steps",
+        eval_steps=never,
+        save_strategy="steps",
+        save_steps=never,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=["tensorboard"] if _has_tensorboard() else [],
+        ddp_backend="gloo" if task.device.type == "cpu" and "WORLD_SIZE" in os.environ else None,
+    )
+    # Several visible GPUs without torchrun: Trainer would fall back to DataParallel, which is slow and wrong here.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
+def _has_tensorboard() -> bool:
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        return False
+    return True
