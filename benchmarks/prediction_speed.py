@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 import torch
-from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, show, tokens, verdict
+from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, representative, show, tokens, verdict
 
 from fixtures.contracts.inference import predict_logits
 from training.trainer import Example, padded
@@ -38,7 +38,7 @@ def main() -> int:
     options = parser(__doc__, documents=600).parse_args()
     torch.set_num_threads(options.threads)
     documents, _ = newsgroups("test")
-    chosen = np.random.default_rng(options.seed).permutation(len(documents))[: options.documents].tolist()
+    chosen = representative(documents, options.documents, options.seed)
     rows, config, pad = tokens(documents, chosen)
     model = gpt2(config, options, pad).eval()
 

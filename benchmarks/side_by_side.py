@@ -13,15 +13,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 from transformers import GPT2ForSequenceClassification
 
 from fixtures.contracts.errors import UserError
-from fixtures.contracts.inference import encode
+from fixtures.contracts.inference import autocast_dtype, encode
 from fixtures.datasets import Document, load_dataset
-from training.devices import autocast_type
 from training.scratch import gpt2_tiny
 
 WIDTH = 1024
@@ -63,6 +63,16 @@ def newsgroups(split: str) -> tuple[list[Document], list[int]]:
     return documents, [dataset.labels.index(document.label) for document in documents]
 
 
+def representative(documents: Sequence[Document], count: int, seed: int) -> list[int]:
+    """``count`` documents, in random order, that are as long as all of them: every n-th by length."""
+    if count > len(documents):
+        sys.exit(f"error: --documents: there are {len(documents)}")
+    by_length = sorted(range(len(documents)), key=lambda i: len(documents[i].text))
+    random = np.random.default_rng(seed)
+    places = (np.arange(count) + random.random()) * len(documents) / count
+    return random.permutation([by_length[int(place)] for place in places]).tolist()
+
+
 def tokens(documents: Sequence[Document], chosen: Sequence[int]):
     """Token ids of the chosen documents, cut to ``WIDTH``; GPT-2's configuration and its pad token.
 
@@ -86,7 +96,7 @@ def gpt2(config, options: argparse.Namespace, pad: int) -> GPT2ForSequenceClassi
 
 def bf16_here() -> torch.dtype | None:
     """bfloat16 where this CPU multiplies it, as the product decides; else None."""
-    return autocast_type("auto", torch.device("cpu"))
+    return autocast_dtype("auto", torch.device("cpu"))
 
 
 def show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

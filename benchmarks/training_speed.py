@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, show, tokens, verdict
+from side_by_side import WIDTH, Clock, bf16_here, gpt2, newsgroups, parser, representative, show, tokens, verdict
 
 from fixtures.contracts.inference import predict_logits
 from training.batching import plan_batches
@@ -59,10 +59,10 @@ class Side:
 
 
 def main() -> int:
-    options = parser(__doc__, documents=240).parse_args()
+    options = parser(__doc__, documents=300).parse_args()
     torch.set_num_threads(options.threads)
     documents, labels = newsgroups("train")
-    chosen = np.random.default_rng(options.seed).permutation(len(documents))[: options.documents + VALIDATION].tolist()
+    chosen = representative(documents, options.documents + VALIDATION, options.seed)
     all_rows, config, pad = tokens(documents, chosen)
     rows, unseen = all_rows[VALIDATION:], all_rows[:VALIDATION]
     targets = [labels[i] for i in chosen[:VALIDATION]]

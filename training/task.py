@@ -13,10 +13,9 @@ from rich.console import Console
 from transformers import PreTrainedModel
 
 from fixtures.contracts.errors import UserError
-from fixtures.contracts.inference import TOKEN_BUDGET, encode, predict_logits, resolve_device
+from fixtures.contracts.inference import TOKEN_BUDGET, autocast_dtype, encode, predict_logits, resolve_device
 from fixtures.datasets import Document
 from training.base_models import BaseModel, load_base_model
-from training.devices import autocast_type
 from training.documents import Corpus, load_corpus
 from training.head import Documents
 from training.settings import ClassifySettings
@@ -76,7 +75,7 @@ class Trained:
 def understand(settings: ClassifySettings, console: Console) -> Task:
     """Settle everything that can be wrong before anything long begins."""
     device = resolve_device(settings.device)
-    autocast = autocast_type(settings.precision, device)
+    autocast = autocast_dtype(settings.precision, device)
     try:
         settings.save_to.mkdir(parents=True, exist_ok=True)
         if not os.access(settings.save_to, os.W_OK):
