@@ -55,7 +55,9 @@ def run_gate(options: argparse.Namespace) -> int:
     from evals.reports.terminal import condition_line
 
     given = {name: value for name in GatePolicy.model_fields if (value := getattr(options, name)) is not None}
-    policy = load_policy(options.policy, given) if options.policy else load_settings(GatePolicy, given)[0]
+    policy = (
+        load_policy(options.policy, given) if options.policy else load_settings(GatePolicy, given, whole=Settings)[0]
+    )
     path = options.report / "report.json" if options.report.is_dir() else options.report
     report = read_report(path)
     if report.complete:

@@ -32,7 +32,7 @@ def _count_or_all(value: Any) -> Any:
 class GatePolicy(BaseSettings):
     """What a run must show to pass. A policy file has these keys."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="EVALS_", extra="forbid", frozen=True)
 
     gate: Literal["rate", "every-sample"] = Field(
         "rate", description="what must hold: the pass rate's lower bound, or every sample"
@@ -108,7 +108,7 @@ def load_policy(path: Path, given: dict[str, Any] | None = None) -> GatePolicy:
     if both:
         options = ", ".join(f"--{key.replace('_', '-')}" for key in both)
         raise UserError(f"{options} and policy file {path} both set {', '.join(both)}; keep one of them")
-    policy, _ = load_settings(GatePolicy, given or {}, config_file=path)
+    policy, _ = load_settings(GatePolicy, given or {}, config_file=path, whole=Settings)
     return policy
 
 
