@@ -59,7 +59,7 @@ class Side:
 
 
 def main() -> int:
-    options = parser(__doc__, documents=300).parse_args()
+    options = parser(__doc__, documents=240).parse_args()
     torch.set_num_threads(options.threads)
     documents, labels = newsgroups("train")
     chosen = representative(documents, options.documents + VALIDATION, options.seed)

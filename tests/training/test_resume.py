@@ -16,7 +16,7 @@ from training.checkpoints import newest_checkpoint, open_checkpoints, seal
 pytestmark = pytest.mark.slow
 
 # Dropout is on in GPT-2: that the random state comes back is part of what is tested.
-LONG = ("--epochs", "60", "--batch-tokens", "512")
+LONG = ("--epochs", "30", "--batch-tokens", "512")
 
 
 def killed_after(checkpoints: int, out: Path, line: list[str]) -> None:

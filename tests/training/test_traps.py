@@ -21,6 +21,7 @@ from transformers import (
 
 from fixtures.contracts.inference import predict_logits
 from tests.training.conftest import environment
+from training import adapters
 from training.adapters import check_gradients, compute_exactly, load_quantized, merged, with_lora
 from training.base_models import load_base_model
 from training.batching import BatchPlan
@@ -192,7 +193,7 @@ def test_a_merged_adapter_answers_as_beside_its_base(base):
     np.testing.assert_allclose(predict_logits(plain, ROWS, pad_token_id=0), beside, atol=1e-4)
 
 
-def test_a_4_bit_adapter_is_merged_into_the_weights_it_was_trained_on(base):
+def test_a_4_bit_adapter_is_merged_into_the_weights_it_was_trained_on(base, monkeypatch):
     torch.manual_seed(0)
     model = with_lora(load_quantized(base, CPU, torch.bfloat16), base, SETTINGS)
     some_steps(model)
@@ -200,16 +201,14 @@ def test_a_4_bit_adapter_is_merged_into_the_weights_it_was_trained_on(base):
     beside = predict_logits(model.eval(), ROWS, pad_token_id=0)
     plain = merged(model, base, SETTINGS).eval()
 
-    answers = predict_logits(plain, ROWS, pad_token_id=0)
-    np.testing.assert_allclose(answers, beside, atol=1e-3)
-    # Not the weights before quantization: those answer differently.
-    name = next(
-        name for name, _ in plain.named_parameters() if name.endswith(("0.mlp.c_fc.weight", "0.output.dense.weight"))
-    )
-    assert np.abs(answers).max() > 0.1
-    assert plain.get_parameter(name).dtype == torch.float32
+    np.testing.assert_allclose(predict_logits(plain, ROWS, pad_token_id=0), beside, atol=1e-3)
+    # On the weights as they were before quantization, the same adapter is off by far more.
+    monkeypatch.setattr(adapters, "_dequantize_into", lambda plain, quantized: None)
+    original = merged(model, base, SETTINGS).eval()
+    assert np.abs(predict_logits(original, ROWS, pad_token_id=0) - beside).max() > 1e-2
 
 
+@pytest.mark.parametrize("base", ["gpt2_folder"], indirect=True)
 def test_a_folder_that_loads_with_a_random_head_is_noticed(base, tmp_path):
     torch.manual_seed(0)
     model = base.load().eval()
@@ -232,6 +231,7 @@ def test_a_folder_that_loads_with_a_random_head_is_noticed(base, tmp_path):
         check_reloaded(tmp_path, prompts, expected, max_length=64, tolerance=1e-3)
 
 
+@pytest.mark.parametrize("base", ["gpt2_folder"], indirect=True)
 def test_a_folder_that_does_not_load_is_noticed(base, tmp_path):
     save_model(base.load(), base.tokenizer, tmp_path)
     os.truncate(tmp_path / "model.safetensors", 1000)
