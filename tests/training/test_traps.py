@@ -201,11 +201,12 @@ def test_a_4_bit_adapter_is_merged_into_the_weights_it_was_trained_on(base, monk
     beside = predict_logits(model.eval(), ROWS, pad_token_id=0)
     plain = merged(model, base, SETTINGS).eval()
 
-    np.testing.assert_allclose(predict_logits(plain, ROWS, pad_token_id=0), beside, atol=1e-3)
+    error = np.abs(predict_logits(plain, ROWS, pad_token_id=0) - beside).max()
+    assert error < 1e-4
     # On the weights as they were before quantization, the same adapter is off by far more.
     monkeypatch.setattr(adapters, "_dequantize_into", lambda plain, quantized: None)
     original = merged(model, base, SETTINGS).eval()
-    assert np.abs(predict_logits(original, ROWS, pad_token_id=0) - beside).max() > 1e-2
+    assert np.abs(predict_logits(original, ROWS, pad_token_id=0) - beside).max() > 10 * error
 
 
 @pytest.mark.parametrize("base", ["gpt2_folder"], indirect=True)
