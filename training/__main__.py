@@ -62,7 +62,8 @@ def _classify(options: dict[str, str | None]) -> int:
 
     from training.classify import classify
 
-    console = Console(highlight=False, soft_wrap=True)
+    # Under torchrun, one of the processes speaks for all.
+    console = Console(highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
     for note in notes:
         console.print(f"note: {note}", markup=False)
     classify(settings, console)

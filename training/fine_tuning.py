@@ -63,7 +63,10 @@ def fine_tune(task: Task) -> Trained:
         f"{plan.steps} optimisation steps in {len(plan.epoch_ends)} epochs, {len(plan.batches)} batches of up to "
         f"{settings.batch_tokens} tokens"
     )
-    checkpoint = _checkpoint_to_resume(task, processes)
+    arguments = _arguments(task, plan.steps)
+    # The first process tidies the folder; the others look at it afterwards.
+    with arguments.main_process_first(local=False, desc="checkpoints"):
+        checkpoint = _checkpoint_to_resume(task, processes)
 
     set_seed(settings.seed)
     model = _starting_model(task, fit_head_first=checkpoint is None)
@@ -75,7 +78,7 @@ def fine_tune(task: Task) -> Trained:
 
     trainer = ClassifierTrainer(
         model=model,
-        args=_arguments(task, plan.steps),
+        args=arguments,
         train_dataset=[Example(row, label) for row, label in zip(rows, corpus.targets(corpus.train), strict=True)],
         # Measured by `validate`; Trainer only wants to see that there is something.
         eval_dataset=[],
@@ -133,7 +136,6 @@ def _checkpoint_to_resume(task: Task, processes: int) -> Path | None:
         "versions": library_versions(*LIBRARIES),
     }
     if not is_main_process():
-        # The first process tidies the folder before the others get past the start of training.
         return newest_checkpoint(folder)[0]
     if differences := open_checkpoints(folder, owner):
         task.console.print(

@@ -41,6 +41,12 @@ LONG_EPOCH = 400
 """Steps from which an epoch is also evaluated half-way."""
 
 
+# Under torchrun without a GPU, Trainer loads the optimizer's state to "cpu:0", which torch knows as "cpu" only.
+torch.serialization.register_package(
+    0, lambda storage: None, lambda storage, location: storage if location.startswith("cpu:") else None
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """Token ids and the index of the label."""
@@ -160,6 +166,8 @@ class ClassifierTrainer(Trainer):
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         try:
             super()._save_checkpoint(model, trial)
+            # Each process writes its own random state.
+            self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 seal(folder)
         except UserError:
