@@ -160,7 +160,10 @@ def predict(
 
 
 def _read_cache(cache: Path) -> dict[str, Prediction]:
-    """Finished answers by text digest; a line torn by a kill is left out and cut off."""
+    """Finished answers by text digest; a line torn by a kill is cut off.
+
+    A damaged cache is a user error: what else in it is wrong cannot be known.
+    """
     if not cache.is_file():
         return {}
     data = cache.read_bytes()
@@ -168,8 +171,11 @@ def _read_cache(cache: Path) -> dict[str, Prediction]:
     if len(whole) < len(data):
         with cache.open("r+b") as file:
             file.truncate(len(whole))
-    rows = [json.loads(line) for line in whole.splitlines()]
-    return {row["digest"]: Prediction(row["predicted"], row["score"]) for row in rows}
+    try:
+        rows = [json.loads(line) for line in whole.splitlines()]
+        return {row["digest"]: Prediction(row["predicted"], row["score"]) for row in rows}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"prediction cache {cache} is damaged; delete it and the model predicts anew") from error
 
 
 def _run_model(

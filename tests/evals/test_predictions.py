@@ -117,6 +117,16 @@ class TestCache:
         assert predict(open_model(settings), documents, settings, progress=lambda n: None) == whole
         assert len(cache.read_text().splitlines()) == 10
 
+    @pytest.mark.parametrize("damage", [b"\x00\xff\n", b'{"digest": "0"}\n', b"[1]\n"])
+    def test_a_damaged_cache_is_one_clear_line(self, evals, model_folder, damage):
+        options = [*data_of(evals.folder / "data.jsonl"), "--model-path", str(model_folder), "--fail-on", "never"]
+        assert evals.run(*options).exit_code == 0
+        [cache] = (evals.out / "predictions-cache").iterdir()
+        cache.write_bytes(damage + cache.read_bytes())
+        run = evals.run(*options)
+        assert run.exit_code == 4
+        assert f"ERROR: prediction cache {cache} is damaged; delete it" in run.output
+
 
 def test_an_evaluation_of_a_model_and_of_its_predictions_agree(evals, model_folder):
     data = data_of(evals.folder / "data.jsonl")
