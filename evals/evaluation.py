@@ -7,16 +7,19 @@ does the work, once, for the samples that were selected.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from evals.judges import Judge, Judgement, open_judge
-from evals.judging import Judging, judge_pairs
+from evals.judges import Judge, Judgement, open_judges
+from evals.judges.asking import Examined
+from evals.judges.probes import Probed
+from evals.judging import Judging, Jury
 from evals.predictions import (
     ModelUnderTest,
     Prediction,
+    cached_predictions,
     open_model,
     predict,
     read_predictions,
@@ -30,11 +33,19 @@ from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import encodable, printable, sha256_file
 from fixtures.datasets import Document, NewsDataset, load_dataset
 
-__all__ = ["Evaluation", "Prepared", "Sample", "Stage", "State", "evaluate", "load_documents", "prepare"]
+__all__ = ["Display", "DryRun", "Evaluation", "Prepared", "Sample", "State", "evaluate", "load_documents", "prepare"]
 
 State = Literal["passed", "failed", "unscored"]
-Stage = Callable[[str, int], Callable[[int], Any]]
-"""Opens a stage of ``n`` steps with a title; what it returns is told of finished steps."""
+
+
+class Display(Protocol):
+    """Where an evaluation shows what it is doing."""
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+
+    def stage(self, title: str, total: int) -> Callable[[int], Any]:
+        """See `evals.judging.Stage`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Sample:
 
     document: Document
     prediction: Prediction
+    pair: Judgement
     verdict: Verdict
     state: State
 
@@ -57,7 +69,7 @@ class Prepared:
     drawn: list[Document]
     model: ModelUnderTest | None
     predictions: dict[str, Prediction] | None
-    judge: Judge
+    judges: tuple[Judge, ...]
     notes: list[str]
 
 
@@ -71,8 +83,10 @@ class Evaluation:
     drawn: list[Document]
     model: ModelUnderTest | None
     predictions_digest: str
-    judge: Judge
+    judges: tuple[Judge, ...]
+    preflight: dict[str, Examined]
     judging: Judging
+    probes: Probed | None
     samples: list[Sample]
     prediction_seconds: float
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -94,7 +108,7 @@ def load_documents(settings: Settings, model: ModelUnderTest | None) -> tuple[Ne
 
 def prepare(settings: Settings, policy: GatePolicy, notes: Sequence[str] = ()) -> Prepared:
     """Open and check all inputs. Raises UserError before any work is done."""
-    judge = open_judge(settings)
+    judges = open_judges(settings)
     model = None if settings.predictions else open_model(settings)
     dataset, drawn = load_documents(settings, model)
     if model is not None:
@@ -107,9 +121,8 @@ def prepare(settings: Settings, policy: GatePolicy, notes: Sequence[str] = ()) -
     predictions = None
     if settings.predictions is not None:
         predictions = read_predictions(settings.predictions, dataset.splits["test"], drawn)
-    return Prepared(
-        settings, policy, dataset, drawn, model, predictions, judge, [*notes, *_notes(settings, policy, dataset, drawn)]
-    )
+    notes = [*notes, *_notes(settings, policy, dataset, drawn)]
+    return Prepared(settings, policy, dataset, drawn, model, predictions, judges, notes)
 
 
 def _notes(settings: Settings, policy: GatePolicy, dataset: NewsDataset, drawn: Sequence[Document]) -> list[str]:
@@ -128,33 +141,35 @@ def _notes(settings: Settings, policy: GatePolicy, dataset: NewsDataset, drawn: 
     return notes
 
 
-def evaluate(prepared: Prepared, selected: Collection[str], stage: Stage) -> Evaluation:
-    """Predict and judge the drawn samples whose ids are ``selected``. Raises UserError."""
+class DryRun(Exception):
+    """Nobody was asked: ``--dry-run``. Its text says what a run would need."""
+
+
+def evaluate(prepared: Prepared, selected: Collection[str], display: Display) -> Evaluation:
+    """Predict and judge the drawn samples whose ids are ``selected``. Raises UserError or DryRun."""
     settings = prepared.settings
     started = datetime.now(UTC)
     documents = [document for document in prepared.drawn if document.id in selected]
-    clock = time.perf_counter()
-    predictions = prepared.predictions
-    if predictions is None:
-        assert prepared.model is not None
-        progress = stage("predicting", len(documents))
-        predictions = predict(prepared.model, documents, settings, progress=progress)
-        write_predictions(settings.save_to / "predictions.jsonl", documents, predictions)
-    prediction_seconds = time.perf_counter() - clock
-    pairs = {document.id: _pair(predictions[document.id], document) for document in documents}
-    with VerdictStore(settings.verdict_store or settings.save_to / "verdicts.sqlite") as store:
-        judging = judge_pairs(
-            pairs.values(),
-            prepared.judge,
-            store,
-            threshold=settings.threshold,
-            concurrency=settings.judge_concurrency,
-            progress=stage("judging distinct pairs", len(set(pairs.values()))),
-        )
+    store_path = settings.verdict_store or settings.save_to / "verdicts.sqlite"
+    with VerdictStore(store_path) as store, Jury(prepared.judges, store, settings) as jury:
+        for notice in store.notices:
+            display.say(notice)
+        preflight: dict[str, Examined] = {}
+        if not settings.dry_run and jury.missing(_possible_pairs(prepared, documents)):
+            preflight = jury.preflight(display.say)
+        clock = time.perf_counter()
+        predictions = prepared.predictions or _predict(prepared, documents, display)
+        prediction_seconds = time.perf_counter() - clock
+        pairs = {document.id: _pair(predictions[document.id].predicted, document) for document in documents}
+        if settings.dry_run:
+            raise DryRun(jury.estimate(pairs.values()))
+        probed = jury.probe(display.stage) if settings.probe_judge else None
+        judging = jury.judge(pairs.values(), display.stage)
     samples = []
     for document in documents:
-        verdict = judging.verdicts[pairs[document.id]]
-        samples.append(Sample(document, predictions[document.id], verdict, _state(verdict, settings.threshold)))
+        pair = pairs[document.id]
+        verdict = judging.verdicts[pair].verdict
+        samples.append(Sample(document, predictions[document.id], pair, verdict, _state(verdict, settings.threshold)))
     return Evaluation(
         settings=settings,
         policy=prepared.policy,
@@ -162,17 +177,42 @@ def evaluate(prepared: Prepared, selected: Collection[str], stage: Stage) -> Eva
         drawn=prepared.drawn,
         model=prepared.model,
         predictions_digest=sha256_file(settings.predictions) if settings.predictions else "",
-        judge=prepared.judge,
+        judges=prepared.judges,
+        preflight=preflight,
         judging=judging,
+        probes=probed,
         samples=samples,
         prediction_seconds=prediction_seconds,
         started=started,
     )
 
 
-def _pair(prediction: Prediction, document: Document) -> Judgement:
+def _predict(prepared: Prepared, documents: Sequence[Document], display: Display) -> dict[str, Prediction]:
+    assert prepared.model is not None
+    settings = prepared.settings
+    progress = display.stage("predicting", len(documents))
+    predictions = predict(prepared.model, documents, settings, progress=progress)
+    write_predictions(settings.save_to / "predictions.jsonl", documents, predictions)
+    return predictions
+
+
+def _possible_pairs(prepared: Prepared, documents: Iterable[Document]) -> set[Judgement]:
+    """All pairs that may have to be judged: a model not asked yet may give any of its labels."""
+    model = prepared.model
+    if prepared.predictions is not None:
+        return {_pair(prepared.predictions[document.id].predicted, document) for document in documents}
+    assert model is not None
+    known = cached_predictions(model, prepared.settings)
+    return {
+        _pair(answer, document)
+        for document in documents
+        for answer in ([known[document.digest].predicted] if document.digest in known else model.manifest.labels)
+    }
+
+
+def _pair(predicted: str, document: Document) -> Judgement:
     # DeepEval's test case takes neither lone surrogates nor control characters for text.
-    return Judgement(actual=printable(encodable(prediction.predicted)), expected=printable(encodable(document.label)))
+    return Judgement(actual=printable(encodable(predicted)), expected=printable(encodable(document.label)))
 
 
 def _state(verdict: Verdict, threshold: float) -> State:

@@ -1,130 +1,260 @@
-"""Judging: each distinct pair once, several at a time, every finished one kept."""
+"""Judging: each distinct pair once, many at a time, every finished verdict kept.
+
+A `Jury` lives from the preflight to the last verdict, in one event loop, so that
+the connections of the one serve the other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar
 
-from deepeval.metrics import GEval
-from deepeval.models import DeepEvalBaseLLM
-from deepeval.test_case import LLMTestCase
-
-from evals.judges import Judge, Judgement
-from evals.judges.base import Answer, MalformedAnswer, parse_answer
-from evals.metrics import category_precision, metric_fingerprint
-from evals.verdicts import Verdict, VerdictStore, verdict_key
+from evals.judges.answers import MalformedAnswer
+from evals.judges.asking import Examined, Interview
+from evals.judges.base import Judge, JudgeFailure, Judgement, JudgeUnavailable
+from evals.judges.ledger import Ledger, OutOfBudget, Usage
+from evals.judges.preflight import describe, estimate
+from evals.judges.probes import CONTROL, PROBES, Probed, probe_results
+from evals.judges.secrets import masked
+from evals.metrics import metric_fingerprint, prompt_for
+from evals.settings import Settings
+from evals.verdicts import Asked, Verdict, VerdictStore
+from evals.votes import PairVerdict, Vote, count_votes
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
 
-__all__ = ["Judging", "judge_pairs"]
+__all__ = ["KNOWN", "Judging", "Jury", "Seat", "Stage"]
+
+KNOWN = Judgement(actual="sci.space", expected="sci.space")
+"""The preflight's question: no judge that understands the metric gives less than 10."""
+_FAILURES_IN_A_ROW = 10
+T = TypeVar("T")
+Stage = Callable[[str, int], Callable[[int], Any]]
+"""Opens a stage of ``n`` steps with a title; what it returns is told of finished steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A vote that is due: of which judge, on which pair, for the how-manieth time."""
+
+    judge: Judge
+    judgement: Judgement
+    repeat: int
 
 
 @dataclass(frozen=True)
 class Judging:
     """Verdicts by pair, and what they cost this run."""
 
-    verdicts: dict[Judgement, Verdict]
-    metric_fingerprint: str
-    calls: int
-    cache_hits: int
+    verdicts: dict[Judgement, PairVerdict]
+    usage: Usage
     seconds: float
+    stopped: str | None
+    """Why no more questions were asked, if so."""
 
 
-class _GEvalModel(DeepEvalBaseLLM):
-    """The model GEval talks to: passes the prompt to the judge, checks the answer.
+class Jury:
+    """The judges of one run with their store. A context manager; not for several threads."""
 
-    One instance serves one judgement, so that the judge knows what is asked.
-    """
+    def __init__(self, judges: Sequence[Judge], store: VerdictStore, settings: Settings) -> None:
+        self.judges = tuple(judges)
+        self.ledger = Ledger(
+            price_in=settings.judge_price_in,
+            price_out=settings.judge_price_out,
+            max_calls=settings.max_calls,
+            max_cost=settings.max_cost,
+        )
+        self._store = store
+        self._settings = settings
+        self._metric = metric_fingerprint()
+        self._interviews = {
+            judge.spec: Interview(judge, self.ledger, score_mode=settings.score_mode, retries=settings.answer_retries)
+            for judge in judges
+        }
+        self._runner = asyncio.Runner()
+        self._stopped: str | None = None
+        self._failures = 0
 
-    def __init__(self, judge: Judge, judgement: Judgement) -> None:
-        self.judge = judge
-        self.judgement = judgement
-        self.answer: Answer | None = None
-        super().__init__(judge.model)
-
-    def load_model(self) -> Any:
+    def __enter__(self) -> Jury:
         return self
 
-    def get_model_name(self) -> str:
-        return self.judge.model
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        async def close() -> None:
+            for judge in self.judges:
+                await judge.close()
 
-    def generate(self, prompt: str, schema: Any = None) -> Any:
-        raise NotImplementedError("judging is asynchronous")
+        self._run(close())
+        self._runner.close()
 
-    async def a_generate(self, prompt: str, schema: Any = None) -> Any:
-        self.answer = parse_answer(await self.judge.answer(prompt, self.judgement))
-        return schema(reason=self.answer.reason, score=self.answer.score)
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)
+
+    # -- before any work ---------------------------------------------------
+
+    def seats(self, judgements: Iterable[Judgement], repeats: Iterable[int]) -> list[Seat]:
+        """All votes on ``judgements``, each distinct pair once."""
+        times = tuple(repeats)
+        return [
+            Seat(judge, judgement, repeat)
+            for judgement in dict.fromkeys(judgements)
+            for judge in self.judges
+            for repeat in times
+        ]
+
+    def missing(self, judgements: Iterable[Judgement]) -> list[Seat]:
+        """The votes on ``judgements`` that the store does not have."""
+        seats = self.seats(judgements, range(self._settings.repeats))
+        stored = self._store.get_many(self._asked(seat) for seat in seats)
+        return [seat for seat in seats if self._asked(seat).key not in stored]
+
+    def preflight(self, say: Callable[[str], None]) -> dict[str, Examined]:
+        """Ask each LLM one known question, and ``say`` what was seen.
+
+        Raises UserError if one cannot judge at all.
+        """
+        found = {}
+        for judge in self.judges:
+            if not judge.is_llm:
+                continue
+            try:
+                examined = self._run(self._interviews[judge.spec].examine(KNOWN))
+            except (JudgeFailure, OutOfBudget) as error:
+                raise UserError(f"--judge {judge.spec}: {_said(error)}") from error
+            if self._settings.score_mode == "weighted" and not examined.capabilities.logprobs:
+                raise UserError(f"--judge {judge.spec} gives no logprobs, which --score-mode weighted needs; use raw")
+            for line in describe(judge.spec, examined):
+                say(line)
+            found[judge.spec] = examined
+        return found
+
+    def estimate(self, judgements: Iterable[Judgement]) -> str:
+        """What judging would need, in words; nobody is asked."""
+        seats = self.seats(judgements, range(self._settings.repeats))
+        missing = self.missing(seat.judgement for seat in seats)
+        return estimate(len(seats), [prompt_for(seat.judgement) for seat in missing], self._settings)
+
+    # -- the work ----------------------------------------------------------
+
+    def judge(self, judgements: Iterable[Judgement], stage: Stage) -> Judging:
+        """Verdicts on all distinct ``judgements``, from the store where it has them.
+
+        A pair whose judge fails is unscored. ``stage`` opens a display of
+        progress in votes. Raises UserError when the store cannot be written.
+        """
+        started = time.perf_counter()
+        settings = self._settings
+        pairs = list(dict.fromkeys(judgements))
+        votes = self._collect(self.seats(pairs, range(settings.repeats)), stage, "judging distinct pairs")
+        verdicts = {pair: count_votes(votes[pair]) for pair in pairs}
+        failing = [
+            pair
+            for pair, verdict in verdicts.items()
+            if verdict.score is not None and verdict.score < settings.threshold
+        ]
+        confirmations: dict[Judgement, list[Vote]] = {}
+        if settings.confirm_failures and failing:
+            seats = self.seats(failing, range(1, settings.confirm_failures + 1))
+            confirmations = self._collect(seats, stage, "judging failing pairs again")
+        return Judging(
+            {
+                pair: PairVerdict(verdicts[pair], tuple(votes[pair]), tuple(confirmations.get(pair, ())))
+                for pair in pairs
+            },
+            self.ledger.usage(),
+            time.perf_counter() - started,
+            self._stopped,
+        )
+
+    def probe(self, stage: Stage) -> Probed:
+        """Try to mislead the judges by the built-in probes."""
+        pairs = [CONTROL, *(probe.judgement for probe in PROBES)]
+        votes = self._collect(self.seats(pairs, [0]), stage, "trying to mislead the judge")
+        verdicts = [count_votes(votes[pair]) for pair in pairs]
+        scores = [(verdict.score, verdict.error) for verdict in verdicts]
+        return probe_results(scores[1:], scores[0][0], self._settings.threshold)
+
+    def _collect(self, seats: Sequence[Seat], stage: Stage, title: str) -> dict[Judgement, list[Vote]]:
+        progress = stage(title, len(seats))
+        stored = self._store.get_many(self._asked(seat) for seat in seats)
+        found = {seat: stored[key] for seat in seats if (key := self._asked(seat).key) in stored}
+        self.ledger.cache_hits += len(found)
+        progress(len(found))
+        todo = [seat for seat in seats if seat not in found]
+        if todo:
+            self._run(self._vote_all(todo, found, progress))
+        votes: dict[Judgement, list[Vote]] = {}
+        for seat in seats:
+            votes.setdefault(seat.judgement, []).append(Vote(seat.judge.spec, seat.repeat, found[seat]))
+        return votes
+
+    async def _vote_all(
+        self, seats: Sequence[Seat], found: dict[Seat, Verdict], progress: Callable[[int], Any]
+    ) -> None:
+        """Each judge works through its seats, as many at a time as it takes."""
+
+        async def work(queue: Iterator[Seat]) -> None:
+            for seat in queue:
+                found[seat] = await self._vote(seat)
+                progress(1)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for judge in self.judges:
+                    queue = iter([seat for seat in seats if seat.judge is judge])
+                    for _ in range(judge.concurrency):
+                        tasks.create_task(work(queue))
+        except ExceptionGroup as group:
+            # Only the store raises here (a judge's failure is a verdict); the first one tells it all.
+            mistakes, _ = group.split(UserError)
+            if mistakes is None:
+                raise
+            raise mistakes.exceptions[0] from group
+
+    async def _vote(self, seat: Seat) -> Verdict:
+        if self._stopped is not None:
+            return Verdict(None, "", f"not asked: {self._stopped}")
+        asked = self._asked(seat)
+        # Another process on this store may have been faster.
+        if (stored := self._store.get(asked)) is not None:
+            self.ledger.cache_hits += 1
+            return stored
+        try:
+            paid = await self._interviews[seat.judge.spec].judge_pair(seat.judgement, seat.repeat)
+        except OutOfBudget as error:
+            self._stopped = str(error)
+            return Verdict(None, "", f"not asked: {error}")
+        except MalformedAnswer as error:
+            self._failed(seat.judge, error)
+            return Verdict(None, "", f"malformed answer: {_said(error)}", printable(masked(error.raw))[:10_000])
+        except JudgeFailure as error:
+            self._failed(seat.judge, error)
+            return Verdict(None, "", _said(error))
+        self._failures = 0
+        return self._store.put(asked, paid)
+
+    def _failed(self, judge: Judge, error: Exception) -> None:
+        """The circuit breaker: a judge that is down is not asked hundreds of times more."""
+        self._failures += 1
+        if isinstance(error, JudgeUnavailable):
+            self._stopped = self._stopped or f"judge {judge.spec}: {_said(error)}"
+        elif self._failures >= _FAILURES_IN_A_ROW:
+            self._stopped = self._stopped or (
+                f"judge {judge.spec} failed {self._failures} times in a row, at last: {_said(error)}"
+            )
+
+    def _asked(self, seat: Seat) -> Asked:
+        return Asked(seat.judge.identity, self._metric, self._settings.score_mode, seat.judgement, seat.repeat)
 
 
-def judge_pairs(
-    judgements: Iterable[Judgement],
-    judge: Judge,
-    store: VerdictStore,
-    *,
-    threshold: float,
-    concurrency: int,
-    progress: Callable[[int], Any],
-) -> Judging:
-    """Verdicts on all distinct ``judgements``, from the store where it has them.
-
-    A judge that fails leaves its pair unscored and is not asked again in this
-    run. ``progress`` is told the number of pairs that got their verdict. Raises
-    UserError when the store cannot be written.
-    """
-    started = time.perf_counter()
-    pairs = list(dict.fromkeys(judgements))
-    fingerprint = metric_fingerprint(_metric(judge, Judgement("", ""), threshold))
-    keys = {pair: verdict_key(judge.identity, fingerprint, pair) for pair in pairs}
-    verdicts = {pair: stored for pair in pairs if (stored := store.get(keys[pair])) is not None}
-    hits = len(verdicts)
-    progress(hits)
-    todo = [pair for pair in pairs if pair not in verdicts]
-
-    async def judge_one(pair: Judgement, gate: asyncio.Semaphore) -> None:
-        async with gate:
-            verdicts[pair] = await _measure(judge, pair, threshold, store, keys[pair])
-            progress(1)
-
-    async def judge_all() -> None:
-        gate = asyncio.Semaphore(concurrency)
-        async with asyncio.TaskGroup() as tasks:
-            for pair in todo:
-                tasks.create_task(judge_one(pair, gate))
-
-    if todo:
-        _run(judge_all(), todo)
-    return Judging(verdicts, fingerprint, len(todo), hits, time.perf_counter() - started)
+def _fails(verdict: Verdict, threshold: float) -> bool:
+    return verdict.score is not None and verdict.score < threshold
 
 
-def _run(coroutine: Any, todo: Sequence[Judgement]) -> None:
-    try:
-        asyncio.run(coroutine)
-    except ExceptionGroup as group:
-        # Only the store raises here (a judge's failure is a verdict); the first one tells it all.
-        mistakes, _ = group.split(UserError)
-        if mistakes is None:
-            raise
-        raise mistakes.exceptions[0] from group
-
-
-def _metric(judge: Judge, pair: Judgement, threshold: float) -> GEval:
-    return category_precision(_GEvalModel(judge, pair), threshold=threshold)
-
-
-async def _measure(judge: Judge, pair: Judgement, threshold: float, store: VerdictStore, key: str) -> Verdict:
-    model = _GEvalModel(judge, pair)
-    metric = category_precision(model, threshold=threshold)
-    case = LLMTestCase(input="", actual_output=pair.actual, expected_output=pair.expected)
-    try:
-        await metric.a_measure(case, _show_indicator=False)
-    except MalformedAnswer as error:
-        return Verdict(None, "", f"malformed answer: {printable(str(error))}", printable(error.raw)[:10_000])
-    except Exception as error:  # Whatever a judge raises is its failure, never the sample's.
-        return Verdict(None, "", printable(f"{type(error).__name__}: {error}")[:1000])
-    answer = model.answer
-    if answer is None:
-        return Verdict(None, "", "GEval never asked the judge")
-    return store.put(key, answer.score, answer.reason, answer.raw)
+def _said(error: Exception) -> str:
+    return printable(masked(" ".join(str(error).split())))[:1000]

@@ -21,7 +21,15 @@ from fixtures.contracts.files import sha256_file, write_jsonl
 from fixtures.contracts.manifest import MANIFEST, Manifest, verify_model_folder
 from fixtures.datasets import Document
 
-__all__ = ["ModelUnderTest", "Prediction", "open_model", "predict", "read_predictions", "write_predictions"]
+__all__ = [
+    "ModelUnderTest",
+    "Prediction",
+    "cached_predictions",
+    "open_model",
+    "predict",
+    "read_predictions",
+    "write_predictions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +158,22 @@ def predict(
 
     ``progress`` is told how many documents were answered since the last call.
     """
-    cache = settings.save_to / "predictions-cache" / f"{model.digest[:16]}-{settings.precision}.jsonl"
+    cache = _cache_path(model, settings)
     answers = _read_cache(cache)
     todo = list({document.digest: document for document in documents if document.digest not in answers}.values())
     progress(len(documents) - len(todo))
     if todo:
         answers |= _run_model(model, todo, settings, cache, progress)
     return {document.id: answers[document.digest] for document in documents}
+
+
+def cached_predictions(model: ModelUnderTest, settings: Settings) -> dict[str, Prediction]:
+    """What the model answered in earlier runs, by text digest. Raises UserError."""
+    return _read_cache(_cache_path(model, settings))
+
+
+def _cache_path(model: ModelUnderTest, settings: Settings) -> Path:
+    return settings.save_to / "predictions-cache" / f"{model.digest[:16]}-{settings.precision}.jsonl"
 
 
 def _read_cache(cache: Path) -> dict[str, Prediction]:

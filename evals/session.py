@@ -189,36 +189,38 @@ class EvalsSession:
             )
 
     def _work(self, node_ids: Sequence[str]) -> None:
-        from evals.evaluation import evaluate
+        from evals.evaluation import DryRun, evaluate
+        from evals.progress import TerminalDisplay
 
         drawn = {document.id for document in self._drawn}
         self.selected = {name for node_id in node_ids if (name := _sample_id(node_id)) in drawn}
         self._terminal("")
         for line in self._introduction():
             self._terminal(f"evals: {line}")
+        # pytest may capture sys.stdout here; the terminal itself is behind __stdout__.
+        terminal = sys.__stdout__
+        console = Console(file=terminal) if terminal is not None and terminal.isatty() else None
+        display = TerminalDisplay(self._terminal, console)
         try:
-            self._evaluation = evaluate(self._prepared, self.selected, self._stage)
+            self._evaluation = evaluate(self._prepared, self.selected, display)
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
+        except DryRun as estimate:
+            display.say(str(estimate))
+            pytest.exit("nothing was judged", returncode=0)
+        finally:
+            display.close()
 
     def _introduction(self) -> list[str]:
         prepared = self._prepared
         subject = f"model {prepared.model.path}" if prepared.model else f"predictions {self.settings.predictions}"
-        kind = "an LLM" if prepared.judge.is_llm else "rules, no LLM"
+        kind = "LLM" if any(judge.is_llm for judge in prepared.judges) else "rules, no LLM"
         total = len(prepared.dataset.splits["test"])
         return [
             *prepared.notes,
             f"{subject}; data set {prepared.dataset.name}: {len(prepared.drawn)} of {total} test documents drawn, "
-            f"{len(self.selected or ())} selected; judge {prepared.judge.spec} ({kind})",
+            f"{len(self.selected or ())} selected; judge {self.settings.judge} ({kind})",
         ]
-
-    def _stage(self, title: str, total: int) -> Callable[[int], Any]:
-        from evals.progress import open_stage
-
-        # pytest may capture sys.stdout here; the terminal itself is behind __stdout__.
-        terminal = sys.__stdout__
-        console = Console(file=terminal) if terminal is not None and terminal.isatty() else None
-        return open_stage(self._terminal, console, title, total)
 
     def _terminal(self, line: str, **markup: bool) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")

@@ -16,7 +16,7 @@ from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import load_settings, read_config_file
 from fixtures.datasets import REMOVABLE
 
-__all__ = ["GatePolicy", "Settings", "load_policy", "load_settings_and_policy"]
+__all__ = ["GatePolicy", "JudgeSettings", "Settings", "load_policy", "load_settings_and_policy"]
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -27,6 +27,10 @@ def _comma_separated(value: Any) -> Any:
 
 def _count_or_all(value: Any) -> Any:
     return None if value == "all" else value
+
+
+def _count_or_auto(value: Any) -> Any:
+    return None if value == "auto" else value
 
 
 class GatePolicy(BaseSettings):
@@ -45,7 +49,35 @@ class GatePolicy(BaseSettings):
     max_unscored_share: Share | None = Field(None, description="the same as a share of all samples; replaces the count")
 
 
-class Settings(GatePolicy):
+class JudgeSettings(BaseSettings):
+    """Which judge, how it is asked, and what it may cost."""
+
+    model_config = SettingsConfigDict(env_prefix="EVALS_", extra="forbid", frozen=True)
+
+    judge: str = Field("rubric", description="who judges; `python -m evals judge list` explains the kinds")
+    taxonomy: Path | None = Field(None, description="related categories for the rubric judge (JSON)")
+    score_mode: Literal["raw", "weighted"] = Field(
+        "raw", description="the judge's integer, or its mean over the judge's token probabilities"
+    )
+    judge_key_file: Path | None = Field(
+        None, description="file with the key of openai: or endpoint: judges; else OPENAI_API_KEY or JUDGE_API_KEY"
+    )
+    judge_revision: str = Field("", description="revision of the judge's model, if its name does not pin it")
+    judge_served_model: str = Field("", description="name the server answers with, where it is another one")
+    judge_temperature: float = Field(0.0, ge=0, le=2, description="of the judge's sampling")
+    judge_max_tokens: int = Field(1024, ge=16, le=100_000, description="length of an answer, thinking included")
+    judge_device: str = Field("auto", description="of hf: judges: auto, cpu, cuda or cuda:N")
+    judge_concurrency: Annotated[int | None, BeforeValidator(_count_or_auto)] = Field(
+        None, ge=1, le=1024, description="judgements in flight at once, or auto: as many as the server bears"
+    )
+    judge_timeout: float = Field(120.0, gt=0, le=86_400, description="seconds one request may take")
+    judge_retries: int = Field(5, ge=0, le=100, description="repetitions of a request that failed")
+    answer_retries: int = Field(2, ge=0, le=20, description="times a judge is told what is wrong with its answer")
+    judge_price_in: float = Field(0.0, ge=0, allow_inf_nan=False, description="price of a million tokens of prompt")
+    judge_price_out: float = Field(0.0, ge=0, allow_inf_nan=False, description="price of a million tokens of answer")
+
+
+class Settings(GatePolicy, JudgeSettings):
     """Settings of ``pytest evals``; every field is an option, a config key and ``EVALS_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix="EVALS_", extra="forbid", frozen=True, protected_namespaces=())
@@ -68,10 +100,17 @@ class Settings(GatePolicy):
     )
     predictions: Path | None = Field(None, description="predictions of any system (JSONL), instead of a model")
     allow_unmanifested: bool = Field(False, description="accept a model folder that has no manifest")
-    judge: str = Field("rubric", description="rubric, deepeval or package.module:Class")
-    taxonomy: Path | None = Field(None, description="related categories for the rubric judge (JSON)")
-    judge_concurrency: int = Field(8, ge=1, le=1024, description="judgements in flight at once")
     verdict_store: Path | None = Field(None, description="file of verdicts to re-use; default: in --save-to")
+    repeats: int = Field(
+        1, ge=1, le=99, description="times each distinct pair is judged, an odd number; the median counts"
+    )
+    confirm_failures: int = Field(
+        0, ge=0, le=99, description="times failing pairs are judged again, for the report only"
+    )
+    max_calls: int | None = Field(None, ge=1, description="questions to the judge after which the run stops")
+    max_cost: float | None = Field(None, gt=0, allow_inf_nan=False, description="money after which the run stops")
+    probe_judge: bool = Field(False, description="also try to mislead the judge, and report how often that works")
+    dry_run: bool = Field(False, description="say how many judgements, calls and tokens are needed; ask nobody")
     seed: int = Field(0, ge=0, description="of the drawing of samples")
     policy: Path | None = Field(None, description="gate policy (JSON) instead of the gate's options")
     fail_on: Literal["fail", "inconclusive", "never"] = Field(
@@ -85,6 +124,21 @@ class Settings(GatePolicy):
         if unknown:
             raise ValueError(f"{', '.join(unknown)} cannot be removed; allowed: {', '.join(REMOVABLE)}")
         return value
+
+    @field_validator("repeats")
+    @classmethod
+    def _no_ties(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError("must be odd, or the votes on a pair may tie")
+        return value
+
+    @model_validator(mode="after")
+    def _possible_judging(self) -> Settings:
+        if self.repeats > 1 and self.confirm_failures:
+            raise ValueError("--repeats and --confirm-failures exclude each other: repeats judge all pairs again")
+        if self.max_cost is not None and not (self.judge_price_in or self.judge_price_out):
+            raise ValueError("--max-cost needs --judge-price-in and --judge-price-out")
+        return self
 
     @model_validator(mode="after")
     def _one_source_of_predictions(self) -> Settings:

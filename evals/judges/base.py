@@ -1,102 +1,147 @@
-"""What every kind of judge offers, and what counts as an answer."""
+"""What every kind of judge offers: it answers a question with a text.
+
+A judge knows nothing of scores. What counts as an answer, and how often a bad
+one is asked again, is decided in one place for all of them.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-__all__ = ["Answer", "Judge", "Judgement", "MalformedAnswer", "parse_answer"]
+__all__ = ["Capabilities", "Judge", "JudgeFailure", "JudgeUnavailable", "Judgement", "Question", "Reply", "Token"]
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One question to a judge: the pair that CategoryPrecision looks at."""
+    """What a verdict is about: the pair that CategoryPrecision looks at."""
 
     actual: str
     expected: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A valid answer: an integer from 0 to 10, a reason, and the raw text it was read from."""
+class Question:
+    """One question to a judge: GEval's prompt, what it is about, and how to answer."""
 
-    score: int
-    reason: str
-    raw: str
+    prompt: str
+    judgement: Judgement
+    schema: Mapping[str, Any]
+    """JSON Schema of the answer, sent where the judge can be held to it."""
+    seed: int = 0
+    """Of sampling; another one for each repeat."""
+    logprobs: bool = False
+    """Whether the reply must tell the probabilities of its tokens."""
+    corrections: tuple[tuple[str, str], ...] = ()
+    """Earlier answers to this question with what was wrong with each."""
+
+    def corrected(self, answer: str, problem: str) -> Question:
+        """The same question, asked again after a bad ``answer``."""
+        return replace(self, corrections=(*self.corrections, (answer, problem)))
+
+    def messages(self) -> list[dict[str, str]]:
+        """The conversation as chat models take it."""
+        messages = [{"role": "user", "content": self.prompt}]
+        for answer, problem in self.corrections:
+            messages += [
+                # A judge that rambled for pages need not read all of it again.
+                {"role": "assistant", "content": answer[:2000]},
+                {"role": "user", "content": _CORRECTION.format(problem=problem)},
+            ]
+        return messages
+
+    def text(self) -> str:
+        """The conversation as one text, for models that take nothing else."""
+        return "\n\n".join(message["content"] for message in self.messages())
+
+
+_CORRECTION = (
+    "That answer cannot be used: {problem}. Answer again with nothing but one JSON object that has "
+    '"reason", a string, and "score", an integer from 0 to 10.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of an answer with its most probable alternatives, itself among them.
+
+    ``alternatives`` are natural logarithms of probabilities by token text.
+    """
+
+    text: str
+    alternatives: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A judge's answer as it came, with what it cost where the judge tells."""
+
+    text: str
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens: tuple[Token, ...] | None = None
+    """Every token of ``text`` in order, if the judge gives logprobs."""
+    requests: int = 1
+    """Requests it took, repetitions after failures included."""
+    seconds: float = 0.0
+    """Of the request that was answered."""
+    cut: bool = False
+    """Whether the limit of tokens ended it."""
+    model: str = ""
+    """The model that answered, as its server calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a judge was seen to do when it was asked one known question."""
+
+    model: str
+    """The model that answered, as it calls itself."""
+    schema: str | None
+    """How it is held to the schema; None: it is not."""
+    logprobs: bool
+    notes: tuple[str, ...] = ()
+
+
+class JudgeFailure(Exception):
+    """No answer to this question, for a reason that later ones may not meet."""
+
+    requests = 1
+    """Requests made for it."""
+
+
+class JudgeUnavailable(JudgeFailure):
+    """No answer to any question: wrong key, no such model, no such server."""
 
 
 class Judge(Protocol):
-    """Something that answers GEval's prompt."""
+    """Something that answers GEval's prompt.
+
+    All coroutines of one judge run in one event loop.
+    """
 
     spec: str
     """The string that names it."""
     model: str
-    """The model behind it, as its server or author calls it."""
+    """The model behind it, as its user calls it."""
     is_llm: bool
-    identity: dict[str, Any]
-    """All that can change its verdicts, for the verdict store."""
+    identity: Mapping[str, Any]
+    """All that can change its verdicts, for the verdict store; JSON."""
+    concurrency: int
+    """Questions it can have at once; it may hold some of them back."""
 
-    async def answer(self, prompt: str, judgement: Judgement) -> str:
-        """The raw answer to ``prompt``, which GEval built for ``judgement``.
+    async def examine(self, question: Question) -> tuple[Reply, Capabilities]:
+        """Answer ``question``, and find out by the way what this judge can do.
 
-        May raise anything: the sample is then unscored.
+        Raises JudgeFailure.
         """
         ...
 
+    async def answer(self, question: Question) -> Reply:
+        """The raw answer. Raises JudgeFailure."""
+        ...
 
-class MalformedAnswer(Exception):
-    """The judge answered, but not with a verdict. Carries the raw answer."""
-
-    def __init__(self, problem: str, raw: str) -> None:
-        super().__init__(problem)
-        self.raw = raw
-
-
-_THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-_FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n\s*```\Z", re.DOTALL)
-
-
-def parse_answer(raw: str, *, lowest: int = 0, highest: int = 10) -> Answer:
-    """Read a verdict, strictly: GEval itself would take 15, NaN or a missing reason.
-
-    Exactly one JSON object, alone or in one code fence, after an optional
-    ``<think>`` block. An integer may be spelled ``8``, ``8.0`` or ``"8"``.
-    Raises MalformedAnswer for all else.
-    """
-    text = _THINKING.sub("", raw).strip()
-    if fenced := _FENCE.match(text):
-        text = fenced[1]
-    try:
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except ValueError as error:
-        raise MalformedAnswer(f"not one JSON object: {error}", raw) from error
-    if not isinstance(value, dict):
-        raise MalformedAnswer(f"a JSON {type(value).__name__} instead of an object", raw)
-    reason = value.get("reason")
-    if not isinstance(reason, str) or not reason.strip():
-        raise MalformedAnswer("no reason", raw)
-    score = _integer(value.get("score"))
-    if score is None or not lowest <= score <= highest:
-        raise MalformedAnswer(f"score {value.get('score')!r} is no integer from {lowest} to {highest}", raw)
-    return Answer(score, reason, raw)
-
-
-def _integer(value: Any) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,2}(\.0)?", value):
-        value = float(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        raise ValueError("a key is given twice")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
+    async def close(self) -> None:
+        """Let go of connections and memory."""
+        ...

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evals.judges.base import Judgement
+from evals.judges.base import Capabilities, Judgement, Question, Reply
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_text
 
@@ -65,16 +66,24 @@ class RubricJudge:
     spec = "rubric"
     model = "rubric"
     is_llm = False
+    concurrency = 8
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         groups = json.dumps(taxonomy.groups, sort_keys=True)
-        self.identity: dict[str, Any] = {"kind": "rubric", "rules": 1, "taxonomy": sha256_text(groups)}
+        self.identity: Mapping[str, Any] = {"kind": "rubric", "rules": 1, "taxonomy": sha256_text(groups)}
 
-    async def answer(self, prompt: str, judgement: Judgement) -> str:
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def examine(self, question: Question) -> tuple[Reply, Capabilities]:
+        """Answer: rules need no examination."""
+        return await self.answer(question), Capabilities(self.model, "it builds the JSON itself", logprobs=False)
+
+    async def answer(self, question: Question) -> Reply:
         """The rubric's verdict as the JSON that GEval asks for."""
-        score, reason = self._score(judgement)
-        return json.dumps({"reason": reason, "score": score})
+        score, reason = self._score(question.judgement)
+        return Reply(json.dumps({"reason": reason, "score": score}))
 
     def _score(self, judgement: Judgement) -> tuple[int, str]:
         actual, expected = judgement.actual.strip(), judgement.expected.strip()

@@ -5,22 +5,30 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from evals.classic import classic_metrics
 from evals.evaluation import Evaluation, Sample, State
 from evals.gate import Tally, evaluate_gate, not_evaluated
-from evals.metrics import METRIC
+from evals.judges.asking import Examined
+from evals.judges.probes import Probed
+from evals.metrics import METRIC, metric_fingerprint
 from evals.reports.model import (
     CategoryRow,
     DatasetInfo,
     JudgeInfo,
+    JudgeMember,
     ModelInfo,
     PassRate,
+    PreflightInfo,
+    ProbeRow,
+    ProbesInfo,
     Report,
     RunInfo,
     SampleRow,
 )
+from evals.reports.noise import noise, pair_rows
 from evals.settings import GatePolicy
 from evals.statistics import wilson
 from fixtures.contracts.files import printable
@@ -37,6 +45,8 @@ def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
     policy = evaluation.policy
     tally = _tally(samples)
     categories = sorted({sample.document.label for sample in samples})
+    verdicts, threshold = evaluation.judging.verdicts, evaluation.settings.threshold
+    shared = Counter(sample.pair for sample in samples)
     gate = evaluate_gate(tally, policy) if incomplete is None else not_evaluated(incomplete, policy)
     return Report(
         gate=gate,
@@ -58,6 +68,9 @@ def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
             for members in [[sample for sample in samples if sample.document.label == category]]
         ],
         samples=[_row(sample) for sample in samples],
+        pairs=pair_rows(verdicts, shared, threshold),
+        noise=noise(verdicts, shared, threshold),
+        probes=_probes(evaluation.probes),
         run=_run(evaluation),
     )
 
@@ -117,17 +130,42 @@ def _model(evaluation: Evaluation) -> ModelInfo:
 
 
 def _judge(evaluation: Evaluation) -> JudgeInfo:
-    judge = evaluation.judge
+    settings = evaluation.settings
     return JudgeInfo(
-        spec=judge.spec,
-        model=judge.model,
-        is_llm=judge.is_llm,
+        spec=settings.judge,
+        members=[
+            JudgeMember(spec=judge.spec, model=judge.model, is_llm=judge.is_llm, identity=dict(judge.identity))
+            for judge in evaluation.judges
+        ],
         metric=METRIC,
-        metric_fingerprint=evaluation.judging.metric_fingerprint,
-        score_mode="raw",
-        threshold=evaluation.settings.threshold,
+        metric_fingerprint=metric_fingerprint(),
+        score_mode=settings.score_mode,
+        threshold=settings.threshold,
+        repeats=settings.repeats,
+        confirm_failures=settings.confirm_failures,
         distinct_pairs=len(evaluation.judging.verdicts),
     )
+
+
+def _preflight(spec: str, examined: Examined) -> PreflightInfo:
+    capabilities = examined.capabilities
+    return PreflightInfo(
+        judge=spec,
+        model=printable(capabilities.model),
+        schema_by=capabilities.schema,
+        logprobs=capabilities.logprobs,
+        seconds=examined.reply.seconds,
+        score=examined.answer.score / 10 if examined.answer else None,
+        problem=printable(examined.problem) if examined.problem else None,
+        notes=[printable(note) for note in capabilities.notes],
+    )
+
+
+def _probes(probed: Probed | None) -> ProbesInfo | None:
+    if probed is None:
+        return None
+    rows = [ProbeRow(**asdict(result)) for result in probed.results]
+    return ProbesInfo(control=probed.control, succeeded=sum(row.succeeded for row in rows), probes=rows)
 
 
 def _run(evaluation: Evaluation) -> RunInfo:
@@ -138,8 +176,9 @@ def _run(evaluation: Evaluation) -> RunInfo:
         seconds=(finished - evaluation.started).total_seconds(),
         prediction_seconds=evaluation.prediction_seconds,
         judging_seconds=evaluation.judging.seconds,
-        judge_calls=evaluation.judging.calls,
-        cache_hits=evaluation.judging.cache_hits,
+        judging_stopped=evaluation.judging.stopped,
+        usage=evaluation.judging.usage,
+        preflight=[_preflight(spec, examined) for spec, examined in evaluation.preflight.items()],
         host=platform.node(),
         versions=library_versions("newsjudge", "deepeval", "pytest", "scikit-learn", "scipy", "torch", "transformers"),
     )

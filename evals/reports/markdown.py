@@ -6,7 +6,7 @@ import re
 
 from evals.reports.model import CategoryRow, PassRate, Report, SampleRow
 
-__all__ = ["WORST", "judge_in_words", "markdown"]
+__all__ = ["WORST", "judge_in_words", "markdown", "noise_in_words", "usage_in_words"]
 
 WORST = 10
 
@@ -20,6 +20,8 @@ def markdown(report: Report) -> str:
         f"**{escape(report.gate.sentence)}**",
         "",
         f"- Judge: {escape(judge_in_words(report))}",
+        *(f"- {escape(line.capitalize())}" for line in noise_in_words(report)),
+        *([f"- Judging stopped: {escape(report.run.judging_stopped)}"] if report.run.judging_stopped else []),
         f"- Data: {escape(report.dataset.name)}, {report.tally.total} of {report.dataset.total:,} test documents"
         + "".join(f"; {count} left out: {escape(reason)}" for reason, count in report.dataset.dropped.items()),
         f"- Samples: {report.tally.passed} passed, {report.tally.failed} failed, {report.tally.unscored} unscored "
@@ -55,7 +57,53 @@ def judge_in_words(report: Report) -> str:
     judge = report.judge
     if not judge.is_llm:
         return f"{judge.spec} - rules that apply the metric's rubric to category names; it is no LLM"
-    return f"{judge.spec} (model {judge.model}, scores {judge.score_mode})"
+    said = f"{judge.spec} (model {judge.model}, scores {judge.score_mode}"
+    if len(judge.members) > 1:
+        said += f", panel of {len(judge.members)}"
+    if judge.repeats > 1:
+        said += f", median of {judge.repeats} repeats"
+    return said + ")"
+
+
+def usage_in_words(report: Report) -> str:
+    """What the judge was asked in this run, and what that cost."""
+    usage = report.run.usage
+    said = f"asked {usage.calls} times, {usage.cache_hits} verdicts from the store"
+    if usage.retries or usage.bad_answers:
+        said += f"; {usage.retries} requests repeated, {usage.bad_answers} answers were no verdict"
+    if report.judge.is_llm and usage.tokens_in:
+        about = "about " if usage.tokens_estimated else ""
+        said += f"; {about}{usage.tokens_in:,} tokens in, {usage.tokens_out:,} out"
+    if usage.cost is not None:
+        said += f"; cost {usage.cost:.4g}"
+    if report.judge.is_llm and usage.latency_median is not None and usage.latency_p95 is not None:
+        said += f"; latency {usage.latency_median:.2f} s (median), {usage.latency_p95:.2f} s (95th percentile)"
+    return said
+
+
+def noise_in_words(report: Report) -> list[str]:
+    """How much votes disagreed, if anything was asked twice; and whether the judge could be misled."""
+    said = []
+    noise, judge = report.noise, report.judge
+    if noise is not None and noise.flip_rate is not None and judge.repeats > 1:
+        said.append(
+            f"repeats: {noise.flipped_pairs} of {noise.pairs} pairs flipped ({noise.flip_rate:.1%}), "
+            f"score spread {noise.mean_spread:.3f} on average, {noise.max_spread:.2f} at most"
+        )
+    if noise is not None and noise.disagreement_rate is not None and len(judge.members) > 1:
+        said.append(
+            f"panel: judges disagree on passing {noise.disagreed_pairs} of {noise.pairs} pairs "
+            f"({noise.disagreement_rate:.1%})"
+        )
+    if noise is not None and noise.confirmed_pairs:
+        said.append(
+            f"confirmations: {noise.overturned_pairs} of {noise.confirmed_pairs} failing pairs pass when judged again "
+            f"({noise.overturned_samples} samples); not counted, for failures alone got a second chance"
+        )
+    if report.probes is not None:
+        probes = report.probes
+        said.append(f"probes: {probes.succeeded} of {len(probes.probes)} attempts to mislead the judge succeeded")
+    return said
 
 
 def _category(row: CategoryRow) -> str:

@@ -11,23 +11,44 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evals.classic import ClassicMetrics
 from evals.gate import Gate, Tally
+from evals.judges.ledger import Usage
 
 __all__ = [
     "CategoryRow",
     "DatasetInfo",
     "JudgeInfo",
+    "JudgeMember",
     "ModelInfo",
+    "NoiseInfo",
+    "PairRow",
     "PassRate",
+    "PreflightInfo",
+    "ProbeRow",
+    "ProbesInfo",
     "Report",
     "RunInfo",
     "SampleRow",
     "Verdict",
+    "VoteRow",
 ]
 
 
 class _Part(BaseModel):
     # JSON cannot say NaN: a rate that does not exist is null.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class PreflightInfo(_Part):
+    """What a judge did with one known question, of which 10 is the right score."""
+
+    judge: str
+    model: str
+    schema_by: str | None = Field(description="how answers are held to the schema; null: they are not")
+    logprobs: bool
+    seconds: float
+    score: float | None
+    problem: str | None
+    notes: list[str]
 
 
 class RunInfo(_Part):
@@ -38,8 +59,9 @@ class RunInfo(_Part):
     seconds: float
     prediction_seconds: float
     judging_seconds: float
-    judge_calls: int = Field(description="questions put to the judge in this run")
-    cache_hits: int = Field(description="distinct pairs whose verdict was in the store")
+    judging_stopped: str | None = Field(description="why the judge was not asked about all pairs, if so")
+    usage: Usage
+    preflight: list[PreflightInfo] = Field(description="of each judge that is an LLM; empty if the store knew it all")
     host: str
     versions: dict[str, str]
 
@@ -64,17 +86,93 @@ class ModelInfo(_Part):
     training: dict[str, Any] = Field(default_factory=dict, description="metrics of the manifest")
 
 
-class JudgeInfo(_Part):
-    """Who judged, by which metric, on which scale."""
+class JudgeMember(_Part):
+    """One judge, alone or on a panel. ``identity`` holds all that can change its verdicts."""
 
     spec: str
     model: str
     is_llm: bool
+    identity: dict[str, Any]
+
+
+class JudgeInfo(_Part):
+    """Who judged, by which metric, on which scale, how often."""
+
+    spec: str
+    members: list[JudgeMember]
     metric: str
     metric_fingerprint: str
-    score_mode: Literal["raw"]
+    score_mode: Literal["raw", "weighted"]
     threshold: float
+    repeats: int
+    confirm_failures: int
     distinct_pairs: int
+
+    @property
+    def is_llm(self) -> bool:
+        """Whether any of the judges is one."""
+        return any(member.is_llm for member in self.members)
+
+    @property
+    def model(self) -> str:
+        """The model behind the judge, or those behind a panel."""
+        return ", ".join(member.model for member in self.members)
+
+
+class VoteRow(_Part):
+    """One vote on a pair; ``repeat`` counts from 0."""
+
+    judge: str
+    repeat: int
+    score: float | None
+    reason: str
+    error: str | None
+
+
+class PairRow(_Part):
+    """A distinct pair that got several votes. ``confirmations`` do not count."""
+
+    expected: str
+    predicted: str
+    samples: int
+    score: float | None
+    spread: float = Field(description="highest score of the votes less the lowest")
+    flipped: bool = Field(description="some votes pass, some do not")
+    votes: list[VoteRow]
+    confirmations: list[VoteRow]
+
+
+class NoiseInfo(_Part):
+    """How much votes disagree. Shares are of distinct pairs with several votes."""
+
+    pairs: int
+    flipped_pairs: int = Field(description="pairs on which one judge's own repeats differ on passing")
+    flip_rate: float | None
+    disagreed_pairs: int = Field(description="pairs on which the judges of a panel differ on passing")
+    disagreement_rate: float | None
+    mean_spread: float | None
+    max_spread: float | None
+    confirmed_pairs: int = Field(description="failing pairs that were judged again")
+    overturned_pairs: int = Field(description="of these, pairs that most confirmations pass; the gate ignores it")
+    overturned_samples: int
+
+
+class ProbeRow(_Part):
+    """An attempt to mislead the judge by an answer under test."""
+
+    name: str
+    attack: str
+    score: float | None
+    succeeded: bool
+    error: str | None
+
+
+class ProbesInfo(_Part):
+    """All attempts, and the score of the same wrong answer without an attack."""
+
+    control: float | None
+    succeeded: int
+    probes: list[ProbeRow]
 
 
 class SampleRow(_Part):
@@ -125,6 +223,9 @@ class Report(_Part):
     settings: dict[str, Any]
     categories: list[CategoryRow]
     samples: list[SampleRow]
+    pairs: list[PairRow] = Field(description="empty unless pairs got several votes or confirmations")
+    noise: NoiseInfo | None = Field(description="null unless pairs got several votes or confirmations")
+    probes: ProbesInfo | None = Field(description="null unless asked for")
     run: RunInfo
 
     def to_json(self) -> str:

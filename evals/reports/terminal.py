@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.gate import Condition, Outcome
-from evals.reports.markdown import judge_in_words
+from evals.reports.markdown import judge_in_words, noise_in_words, usage_in_words
 from evals.reports.model import Report
 
 __all__ = ["COLOURS", "condition_line", "summary_lines"]
@@ -33,13 +33,22 @@ def summary_lines(report: Report, folder: Path) -> list[tuple[str, dict[str, Any
     classic = report.classic
     lines += [
         (f"judge: {judge_in_words(report)}", plain),
-        (f"asked {report.run.judge_calls} times, {report.run.cache_hits} verdicts from the store", plain),
+        (usage_in_words(report), plain),
+        *((line, plain) for line in noise_in_words(report)),
         (f"accuracy {classic.accuracy:.3f}, macro F1 {classic.macro.f1:.3f}", plain),
         *((condition_line(condition), plain) for condition in report.gate.conditions),
         *((f"{title + ':':8} {folder / name}", plain) for title, name in _FILES),
+        *_stopped(report),
         (report.gate.sentence, COLOURS[report.gate.outcome]),
     ]
     return lines
+
+
+def _stopped(report: Report) -> list[tuple[str, dict[str, Any]]]:
+    if report.run.judging_stopped is None:
+        return []
+    said = f"judging stopped: {report.run.judging_stopped}; what was answered is stored, the same command goes on"
+    return [(said, COLOURS["incomplete"])]
 
 
 _FILES = (

@@ -36,6 +36,10 @@ class Run:
     def report(self):
         return json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
 
+    @property
+    def usage(self):
+        return self.report["run"]["usage"]
+
     @cached_property
     def verdict(self):
         return json.loads((self.folder / "verdict.json").read_text(encoding="utf-8"))["gate"]

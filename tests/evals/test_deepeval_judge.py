@@ -62,8 +62,10 @@ def test_a_local_model_judges(evals, server):
     )
     assert run.exit_code == 0, run.output
     assert run.report["tally"] == {"passed": 57, "failed": 3, "unscored": 0}
-    assert (run.report["judge"]["is_llm"], run.report["judge"]["model"][:8]) == (True, "llama3.2")
-    assert [path for path, _ in server.requests] == ["/v1/chat/completions"] * 3
+    (member,) = run.report["judge"]["members"]
+    assert (member["is_llm"], member["model"][:8]) == (True, "llama3.2")
+    # The preflight and three distinct pairs.
+    assert [path for path, _ in server.requests] == ["/v1/chat/completions"] * 4
 
 
 def test_no_model_is_configured(evals):

@@ -16,6 +16,7 @@ import evals.reports.model
 from evals.classic import classic_metrics
 from evals.evaluation import Evaluation, Sample
 from evals.judges import Judgement
+from evals.judges.ledger import Usage
 from evals.judges.rubric import RubricJudge, read_taxonomy
 from evals.judging import Judging
 from evals.predictions import Prediction
@@ -26,6 +27,7 @@ from evals.reports.junit import junit_xml
 from evals.reports.markdown import markdown
 from evals.settings import Settings
 from evals.verdicts import Verdict
+from evals.votes import PairVerdict, Vote
 from fixtures.datasets import NewsDataset, _documents
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=80)
@@ -42,7 +44,7 @@ def report_of(rows, **given):
             continue
         verdict = Verdict(score, reason) if score is not None else Verdict(None, "", "judge failed", reason)
         state = "unscored" if score is None else "passed" if score >= 0.8 else "failed"
-        samples.append(Sample(next(it), Prediction(predicted), verdict, state))
+        samples.append(Sample(next(it), Prediction(predicted), Judgement(predicted, "expected"), verdict, state))
     chosen = Settings(**given)
     return build_report(
         Evaluation(
@@ -52,8 +54,15 @@ def report_of(rows, **given):
             drawn=documents,
             model=None,
             predictions_digest="0" * 64,
-            judge=RubricJudge(read_taxonomy(None)),
-            judging=Judging({Judgement("a", "b"): Verdict(1.0, "r")}, "f", 1, 0, 0.1),
+            judges=(RubricJudge(read_taxonomy(None)),),
+            preflight={},
+            judging=Judging(
+                {sample.pair: PairVerdict(sample.verdict, (Vote("rubric", 0, sample.verdict),)) for sample in samples},
+                Usage(),
+                0.1,
+                None,
+            ),
+            probes=None,
             samples=samples,
             prediction_seconds=0.0,
             started=datetime.now(UTC),

@@ -214,10 +214,10 @@ def test_each_distinct_pair_is_judged_once_and_never_again(evals, tmp_path):
     log = tmp_path / "calls"
     options = ["--judge", "fixtures.judges:ExactMatchJudge", *evals.data(pairs(500, 20))]
     first = evals.run(*options, FAKE_JUDGE_LOG=str(log))
-    assert (first.report["run"]["judge_calls"], first.report["run"]["cache_hits"]) == (3, 0)
+    assert (first.usage["calls"], first.usage["preflight_calls"], first.usage["cache_hits"]) == (3, 1, 0)
     again = evals.run(*options, FAKE_JUDGE_LOG=str(log))
-    assert (again.report["run"]["judge_calls"], again.report["run"]["cache_hits"]) == (0, 3)
-    assert len(log.read_text().splitlines()) == 3
+    assert (again.usage["calls"], again.usage["preflight_calls"], again.usage["cache_hits"]) == (0, 0, 3)
+    assert len(log.read_text().splitlines()) == 4
 
 
 def test_kill_during_judging_repeats_no_finished_judgement(evals, tmp_path):
@@ -241,9 +241,9 @@ def test_kill_during_judging_repeats_no_finished_judgement(evals, tmp_path):
     run = evals.run(*options, FAKE_JUDGE_SECONDS="0", FAKE_JUDGE_LOG=str(log))
 
     assert run.exit_code == 0, run.output
-    # The one judgement in flight may have been asked twice.
-    assert 40 <= len(log.read_text().splitlines()) <= 41
-    assert run.report["run"]["cache_hits"] >= asked_before - 1
+    # Both runs had a preflight; the one judgement in flight may have been asked twice.
+    assert 42 <= len(log.read_text().splitlines()) <= 43
+    assert run.usage["cache_hits"] >= asked_before - 2
 
 
 def test_an_old_verdict_does_not_outlive_its_run(evals):

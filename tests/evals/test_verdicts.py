@@ -1,67 +1,519 @@
-"""The store of verdicts: durable, shared, keyed by all that can change a verdict."""
+"""The store of verdicts: durable, shared, found by all that can change a verdict, and hard to break."""
 
+import json
 import multiprocessing
+import os
+import random
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from hashlib import sha256
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from evals.judges import Judgement
-from evals.verdicts import Verdict, VerdictStore, verdict_key
+from evals.verdicts import Asked, Paid, Verdict, VerdictStore
 from fixtures.contracts.errors import UserError
+from tests.evals.conftest import ROOT
 
-PAIR = Judgement("a", "b")
-
-
-def test_what_was_put_is_there_for_the_next_process(tmp_path):
-    with VerdictStore(tmp_path / "v") as store:
-        assert store.get("k") is None
-        store.put("k", 5, "why", "raw")
-    with VerdictStore(tmp_path / "v") as store:
-        assert store.get("k") == Verdict(0.5, "why", None, "raw")
+JUDGE = {"kind": "ollama", "model": "llama3.1:8b", "options": {"temperature": 0}}
+ASKED = Asked(JUDGE, "3f" * 32, "raw", Judgement("sci.space", "sci.med"), 0)
+PAID = Paid(0.5, "related", '{"score": 5}', 400, 30, 0.2, "llama3.1:8b")
 
 
-def test_the_first_verdict_wins(tmp_path):
-    with VerdictStore(tmp_path / "v") as store:
-        store.put("k", 5, "first", "raw")
-        assert store.put("k", 9, "second", "raw").reason == "first"
+def ask(number, **changes):
+    return replace(ASKED, judgement=Judgement(f"answer {number}", "sci.med"), **changes)
 
 
-def test_hostile_reasons_are_kept_in_a_printable_form(tmp_path):
-    with VerdictStore(tmp_path / "v") as store:
-        assert store.put("k", 5, "\ud83d \x00 \x1b[2J", "raw").reason == "\\ud83d \\x00 \\x1b[2J"
+def answer(number):
+    """Large enough that a page holds few, and told apart by its reason."""
+    return replace(PAID, reason=f"because {number} " * 30, raw=f"raw {number} " * 30)
 
 
-def _put_many(path, start):
-    with VerdictStore(path) as store:
-        for number in range(start, start + 50):
-            store.put(str(number), 5, "why", "raw")
+def files(folder):
+    return sorted(entry.name for entry in folder.iterdir())
 
 
-def test_two_processes_share_a_store(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_put_many, args=(tmp_path / "v", start)) for start in (0, 25)]
+def finished(*processes):
     for process in processes:
         process.start()
     for process in processes:
         process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
-    rows = sqlite3.connect(tmp_path / "v").execute("SELECT count(*) FROM verdicts").fetchone()
-    assert rows == (75,)
+    return [process.exitcode for process in processes]
 
 
-@pytest.mark.parametrize(
-    ("identity", "metric", "pair"),
-    [({"model": "y"}, "m", PAIR), ({"model": "x"}, "n", PAIR), ({"model": "x"}, "m", Judgement("b", "a"))],
-)
-def test_another_judge_metric_or_pair_has_another_key(identity, metric, pair):
-    assert verdict_key(identity, metric, pair) != verdict_key({"model": "x"}, "m", PAIR)
+SPAWN = multiprocessing.get_context("spawn")
 
 
-def test_lone_surrogates_have_a_key():
-    assert len(verdict_key({}, "m", Judgement("\ud83d", "b"))) == 64
+class TestKeeping:
+    def test_what_was_put_is_there_for_the_next_process(self, tmp_path):
+        with VerdictStore(tmp_path / "v") as store:
+            assert store.get(ASKED) is None
+            assert store.put(ASKED, PAID) == Verdict(0.5, "related", None, '{"score": 5}')
+        with VerdictStore(tmp_path / "v") as store:
+            assert store.get(ASKED) == Verdict(0.5, "related", None, '{"score": 5}')
+            assert store.notices == []
+        assert files(tmp_path) == ["v"]
+
+    def test_the_first_verdict_wins(self, tmp_path):
+        with VerdictStore(tmp_path / "v") as store:
+            store.put(ASKED, PAID)
+            assert store.put(ASKED, replace(PAID, score=1.0, reason="second")).reason == "related"
+
+    def test_hostile_and_long_texts_are_kept_in_a_printable_form(self, tmp_path):
+        reason = "\ud83d \x00 \x1b[2J 日本語" + "x" * 1_000_000
+        with VerdictStore(tmp_path / "v") as store:
+            store.put(ASKED, replace(PAID, reason=reason, raw="\x00", model="\ud83d"))
+        with VerdictStore(tmp_path / "v") as store:
+            stored = store.get(ASKED)
+        assert stored.reason == "\\ud83d \\x00 \\x1b[2J 日本語" + "x" * 1_000_000
+        assert stored.raw == "\\x00"
+
+    @pytest.mark.parametrize(
+        "text", ["", "\ud83d", "\x00", "a\x00b", "\\ud83d", "日本語", "\x1b[2J", "'; --", "x" * 10**6]
+    )
+    def test_a_pair_is_found_by_its_very_texts(self, tmp_path, text):
+        with VerdictStore(tmp_path / "v") as store:
+            for number, judgement in enumerate([Judgement(text, "b"), Judgement("b", text), Judgement("c", "c")]):
+                store.put(replace(ASKED, judgement=judgement), answer(number))
+        with VerdictStore(tmp_path / "v") as store:
+            assert store.get(replace(ASKED, judgement=Judgement("b", text))).reason == answer(1).reason
+            assert {record.asked.judgement.actual for record in store.records()} == {text, "b", "c"}
+
+    def test_thousands_at_once(self, tmp_path):
+        asked = [ask(number) for number in range(10_000)]
+        with VerdictStore(tmp_path / "v") as store:
+            for entry in asked[:9000]:
+                store.put(entry, PAID)
+            started = time.process_time()
+            found = store.get_many(asked)
+            assert time.process_time() - started < 2
+        assert found.keys() == {entry.key for entry in asked[:9000]}
+
+    def test_columns_are_readable(self, tmp_path):
+        with VerdictStore(tmp_path / "v") as store:
+            store.put(ASKED, PAID)
+        connection = sqlite3.connect(tmp_path / "v")
+        connection.row_factory = sqlite3.Row
+        (row,) = map(dict, connection.execute("SELECT * FROM verdicts"))
+        assert abs(row.pop("created") - time.time()) < 60
+        assert len(row.pop("checksum")) == 64
+        assert json.loads(row.pop("judge")) == JUDGE
+        assert row == {
+            "key": ASKED.key,
+            "judge_kind": "ollama",
+            "judge_model": "llama3.1:8b",
+            "metric": "3f" * 32,
+            "score_mode": "raw",
+            "actual": "sci.space",
+            "expected": "sci.med",
+            "repeat": 0,
+            "score": 0.5,
+            "reason": "related",
+            "raw": '{"score": 5}',
+            "tokens_in": 400,
+            "tokens_out": 30,
+            "seconds": 0.2,
+            "served_model": "llama3.1:8b",
+        }
+
+    def test_a_clock_that_goes_backwards_changes_nothing(self, tmp_path, monkeypatch):
+        clock = iter([2e9, 1e9, -5.0])
+        monkeypatch.setattr(time, "time", lambda: next(clock))
+        with VerdictStore(tmp_path / "v") as store:
+            for number in range(3):
+                store.put(ask(number), answer(number))
+        with VerdictStore(tmp_path / "v") as store:
+            assert [store.get(ask(number)).reason for number in range(3)] == [answer(n).reason for n in range(3)]
+            assert sorted(record.created for record in store.records()) == [-5.0, 1e9, 2e9]
+            assert store.notices == []
+
+    @pytest.mark.parametrize(
+        "wrong", [{"score": 1.1}, {"score": float("nan")}, {"seconds": -1.0}, {"tokens_in": 2**63}]
+    )
+    def test_what_no_judgement_costs_or_says(self, wrong):
+        with pytest.raises(ValueError, match=r"a score|a judgement"):
+            replace(PAID, **wrong)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot use verdict store"):
-        VerdictStore(tmp_path / "file" / "v")
+class TestAddress:
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"judge": JUDGE | {"model": "other"}},
+            {"judge": JUDGE | {"options": {"temperature": 1}}},
+            {"metric": "4f" * 32},
+            {"score_mode": "weighted"},
+            {"judgement": Judgement("sci.med", "sci.space")},
+            {"judgement": Judgement("sci.space ", "sci.med")},
+            {"repeat": 1},
+        ],
+    )
+    def test_each_component_changes_it(self, tmp_path, changes):
+        other = replace(ASKED, **changes)
+        assert other.key != ASKED.key
+        with VerdictStore(tmp_path / "v") as store:
+            store.put(ASKED, PAID)
+            assert store.get(other) is None
+
+    def test_it_can_be_computed_by_others_and_never_changes(self):
+        text = (
+            '{"actual":"sci.space","expected":"sci.med","judge":{"kind":"ollama","model":"llama3.1:8b",'
+            '"options":{"temperature":0}},"metric":"' + "3f" * 32 + '","repeat":0,"score_mode":"raw"}'
+        )
+        assert ASKED.key == sha256(text.encode()).hexdigest()
+
+    def test_the_order_of_an_identity_does_not_matter(self):
+        assert replace(ASKED, judge=dict(reversed(JUDGE.items()))).key == ASKED.key
+
+
+def put_some(path, start, results):
+    with VerdictStore(path) as store:
+        results.put([store.put(ask(number), answer(start)).reason for number in range(100)])
+
+
+def open_at_the_same_time(path, barrier):
+    barrier.wait()
+    with VerdictStore(path) as store:
+        store.put(ask(os.getpid()), answer(0))
+
+
+class TestSharing:
+    def test_processes_agree_on_the_first_verdict(self, tmp_path):
+        results = SPAWN.Queue()
+        processes = [SPAWN.Process(target=put_some, args=(tmp_path / "v", start, results)) for start in range(2)]
+        for process in processes:
+            process.start()
+        first, second = results.get(timeout=60), results.get(timeout=60)
+        for process in processes:
+            process.join(60)
+        assert first == second
+        assert sqlite3.connect(tmp_path / "v").execute("SELECT count(*) FROM verdicts").fetchone() == (100,)
+
+    @pytest.mark.parametrize("damaged", [False, True])
+    def test_processes_open_a_store_at_the_same_moment(self, tmp_path, whole, damaged):
+        path = tmp_path / "v"
+        if damaged:
+            path.write_bytes(whole[: len(whole) * 3 // 4])
+        barrier = SPAWN.Barrier(4)
+        assert (
+            finished(*(SPAWN.Process(target=open_at_the_same_time, args=(path, barrier)) for _ in range(4))) == [0] * 4
+        )
+        assert files(tmp_path) == (["v", "v.damaged-1"] if damaged else ["v"])
+        with VerdictStore(path) as store:
+            assert len([record for record in store.records() if record.answer.reason == answer(0).reason]) >= 4
+            assert len(store.records()) > (200 if damaged else 3)
+
+    @pytest.mark.parametrize("replaced", [False, True])
+    def test_a_store_that_is_moved_away_while_in_use(self, tmp_path, replaced):
+        with VerdictStore(tmp_path / "v") as store:
+            store.put(ask(1), PAID)
+            (tmp_path / "v").rename(tmp_path / "old")
+            for suffix in ("-wal", "-shm"):
+                (tmp_path / f"v{suffix}").rename(tmp_path / f"old{suffix}")
+            if replaced:
+                with VerdictStore(tmp_path / "v") as other:
+                    other.put(ask(2), PAID)
+            store.put(ask(3), PAID)
+            assert "was replaced while in use" in store.notices[0]
+        with VerdictStore(tmp_path / "v") as store:
+            assert len(store.records()) == 1 + replaced
+        with VerdictStore(tmp_path / "old") as store:
+            assert store.get(ask(1)) is not None
+
+    def test_a_lock_that_is_never_released(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("evals.verdicts.database.WAIT", 0.1)
+        with VerdictStore(tmp_path / "v") as store:
+            other = sqlite3.connect(tmp_path / "v")
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(UserError, match=r"another process has kept it locked for 0\.1 seconds"):
+                store.put(ASKED, PAID)
+            other.rollback()
+            assert store.put(ASKED, PAID).score == 0.5
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.evals.test_verdicts import VerdictStore, answer, ask
+store = VerdictStore(Path(sys.argv[1]))
+for number in range(int(sys.argv[2]), 1_000_000):
+    store.put(ask(number), answer(number))
+    print(number, flush=True)
+"""
+
+
+def write_and_kill(path, start, seconds):
+    """Numbers of the verdicts that a process reported before it was killed."""
+    process = subprocess.Popen([sys.executable, "-c", WRITER, path, str(start)], cwd=ROOT, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate(timeout=60)
+    # The last line may be cut.
+    return range(start, start + 1 + rest.count(b"\n"))
+
+
+class TestDurability:
+    def test_a_kill_loses_no_verdict_that_was_reported(self, tmp_path):
+        start = 0
+        for number in range(3):
+            reported = write_and_kill(tmp_path / "v", start, 0.05 + 0.1 * number)
+            assert len(reported) > 10
+            with VerdictStore(tmp_path / "v") as store:
+                assert store.notices == []
+                found = store.get_many(map(ask, reported))
+            assert [found[ask(n).key].reason for n in reported] == [answer(n).reason for n in reported]
+            start = reported[-1] + 2
+
+    @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.77, 0.999])
+    def test_a_truncated_log_loses_its_end_only(self, tmp_path, share):
+        reported = write_and_kill(tmp_path / "v", 0, 0.05)
+        log = tmp_path / "v-wal"
+        os.truncate(log, int(log.stat().st_size * share))
+        with VerdictStore(tmp_path / "v") as store:
+            found = store.get_many(map(ask, reported))
+            numbers = [number for number in reported if ask(number).key in found]
+            assert numbers == list(range(len(numbers)))
+            assert all(found[ask(number).key].reason == answer(number).reason for number in numbers)
+            store.put(ask(-1), PAID)
+        with VerdictStore(tmp_path / "v") as store:
+            assert len(store.records()) == len(numbers) + 1
+
+
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The bytes of a store with many pages."""
+    path = tmp_path_factory.mktemp("whole") / "v"
+    with VerdictStore(path) as store:
+        for number in range(COUNT):
+            store.put(ask(number), answer(number))
+    return path.read_bytes()
+
+
+def survivors(path):
+    """Open a damaged store; check that it holds nothing wrong and works; how many verdicts are left, and notices."""
+    with VerdictStore(path) as store:
+        found = store.get_many(map(ask, range(COUNT)))
+        for number in range(COUNT):
+            if (verdict := found.get(ask(number).key)) is not None:
+                assert verdict == Verdict(0.5, answer(number).reason, None, answer(number).raw)
+            else:
+                assert store.put(ask(number), answer(number)).reason == answer(number).reason
+        notices = store.notices
+    with VerdictStore(path) as store:
+        reasons = sorted(record.answer.reason for record in store.records())
+        assert reasons == sorted(answer(number).reason for number in range(COUNT))
+        assert len(store.get_many(map(ask, range(COUNT)))) == COUNT
+        assert store.notices == []
+    return len(found), notices
+
+
+class TestDamage:
+    @pytest.mark.parametrize(
+        "content", [b"garbage", b"garbage" * 10_000, b"\0" * 8192, b"SQLite format 3\0" + b"x" * 9000]
+    )
+    def test_a_file_that_is_no_database(self, tmp_path, content):
+        (tmp_path / "v").write_bytes(content)
+        left, (notice,) = survivors(tmp_path / "v")
+        assert left == 0
+        assert "was set aside as v.damaged-1, 0 verdicts were saved from it" in notice
+        assert (tmp_path / "v.damaged-1").read_bytes() == content
+        assert files(tmp_path) == ["v", "v.damaged-1"]
+
+    def test_names_already_taken(self, tmp_path):
+        for content in (b"one", b"two", b"three"):
+            (tmp_path / "v").write_bytes(content * 1000)
+            VerdictStore(tmp_path / "v").__exit__(None, None, None)
+        assert [(tmp_path / f"v.damaged-{n}").read_bytes()[:3] for n in (1, 2, 3)] == [b"one", b"two", b"thr"]
+
+    def test_an_empty_file_is_a_new_store(self, tmp_path):
+        (tmp_path / "v").touch()
+        assert survivors(tmp_path / "v") == (0, [])
+
+    @pytest.mark.parametrize("share", [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99])
+    @pytest.mark.parametrize("beyond_page", [0, 1, 2000])
+    def test_a_truncated_file_keeps_its_beginning(self, tmp_path, whole, share, beyond_page):
+        size = int(len(whole) * share) // 4096 * 4096 + beyond_page
+        if size == 0:
+            pytest.skip("that is an empty file")
+        (tmp_path / "v").write_bytes(whole[:size])
+        left, (notice,) = survivors(tmp_path / "v")
+        assert left >= COUNT * share * 0.9 - 15
+        assert f"was set aside as v.damaged-1, {left} verdicts were saved" in notice
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(seed=st.integers(0, 2**32), flips=st.integers(1, 12))
+    def test_flipped_bytes_lose_no_more_than_their_pages(self, tmp_path_factory, whole, seed, flips):
+        source = random.Random(seed)
+        content = bytearray(whole)
+        for _ in range(flips):
+            # Behind the first page, which describes all others.
+            content[source.randrange(4096, len(content))] ^= source.randrange(1, 256)
+        path = tmp_path_factory.mktemp("flips") / "v"
+        path.write_bytes(content)
+        left, notices = survivors(path)
+        assert left == COUNT or notices
+        # The page that lists the pages of rows may be hit.
+        assert left >= COUNT - 5 * flips or content[4096:8192] != whole[4096:8192]
+        shutil.rmtree(path.parent)
+
+    @pytest.mark.parametrize("offset", [*range(0, 100, 7), 110, 200, 400, 4000])
+    def test_a_flipped_byte_in_the_first_page(self, tmp_path, whole, offset):
+        (tmp_path / "v").write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :])
+        left, notices = survivors(tmp_path / "v")
+        assert left == COUNT or notices
+
+    def test_a_changed_row_is_dropped_and_asked_again(self, tmp_path, whole):
+        (tmp_path / "v").write_bytes(whole)
+        with sqlite3.connect(tmp_path / "v") as connection:
+            connection.execute("UPDATE verdicts SET score = 1.0 WHERE key = ?", (ask(7).key,))
+        left, (notice,) = survivors(tmp_path / "v")
+        assert left == COUNT - 1
+        assert "1 damaged verdict was dropped" in notice
+        assert files(tmp_path) == ["v"]
+
+    def test_a_put_replaces_a_damaged_row(self, tmp_path):
+        with VerdictStore(tmp_path / "v") as store:
+            store.put(ASKED, PAID)
+            with sqlite3.connect(tmp_path / "v") as connection:
+                connection.execute("UPDATE verdicts SET reason = 'forged'")
+            assert store.put(ASKED, replace(PAID, reason="new")).reason == "new"
+            assert store.get(ASKED).reason == "new"
+            assert len(store.notices) == 1
+
+    @pytest.mark.parametrize("first", ["get", "put"])
+    def test_damage_that_comes_during_the_run(self, tmp_path, first):
+        path = tmp_path / "v"
+        with VerdictStore(path) as store:
+            # More than SQLite keeps in memory.
+            for number in range(3000):
+                store.put(ask(number), replace(answer(number), raw=answer(number).raw * 4))
+        with VerdictStore(path) as store:
+            store.put(ask(-1), PAID)
+            with path.open("r+b") as file:
+                file.seek(8192)
+                file.write(os.urandom(path.stat().st_size - 200_000))
+            if first == "put":
+                store.put(ask(-2), PAID)
+                assert store.get(ask(-2)).score == 0.5
+            found = store.get_many(ask(number) for number in range(3000))
+            assert all(found[ask(n).key].reason == answer(n).reason for n in range(3000) if ask(n).key in found)
+            assert len(found) < 3000
+            assert "set aside as v.damaged-1" in store.notices[0]
+            store.put(ask(0), answer(0))
+        with VerdictStore(path) as store:
+            assert store.get(ask(0)).reason == answer(0).reason
+            assert store.notices == []
+
+    @pytest.mark.parametrize(("version", "name"), [(0, "v.v1-1"), (3, "v.v3-1")])
+    def test_a_store_of_another_version(self, tmp_path, version, name):
+        with sqlite3.connect(tmp_path / "v") as connection:
+            connection.execute("CREATE TABLE verdicts (key TEXT PRIMARY KEY, score INTEGER, reason TEXT, raw TEXT)")
+            connection.execute("INSERT INTO verdicts VALUES ('k', 5, 'why', 'raw')")
+            connection.execute(f"PRAGMA user_version={version}")
+        left, (notice,) = survivors(tmp_path / "v")
+        assert left == 0
+        assert f"is of version {version or 1}, not 2; it was set aside as {name}" in notice
+        assert sqlite3.connect(tmp_path / name).execute("SELECT * FROM verdicts").fetchone() == ("k", 5, "why", "raw")
+
+    def test_another_programs_database_is_left_alone(self, tmp_path):
+        with sqlite3.connect(tmp_path / "v") as connection:
+            connection.execute("CREATE TABLE experiments (id INTEGER)")
+        before = (tmp_path / "v").read_bytes()
+        with pytest.raises(UserError, match="is a database, but no verdict store"):
+            VerdictStore(tmp_path / "v")
+        assert (tmp_path / "v").read_bytes() == before
+
+
+ON_A_SMALL_DISK = """
+import os, sys
+from pathlib import Path
+from tests.evals.test_verdicts import PAID, UserError, VerdictStore, answer, ask
+folder = Path(sys.argv[1])
+def attempt(work):
+    try:
+        return work()
+    except UserError as error:
+        print(error)
+with VerdictStore(folder / "v") as store:
+    done = 0
+    while attempt(lambda: store.put(ask(done), answer(done))):
+        done += 1
+    print(done, len(store.get_many(map(ask, range(done + 1)))))
+with VerdictStore(folder / "v") as store:
+    print(len(store.get_many(map(ask, range(done + 1)))))
+    attempt(lambda: store.put(ask(done), answer(done)))
+attempt(lambda: VerdictStore(folder / "new" / "v"))
+(folder / "ballast").unlink()
+with VerdictStore(folder / "v") as store:
+    store.put(ask(done), answer(done))
+    print(len(store.get_many(map(ask, range(done + 1)))))
+os.system(f"mount -o remount,ro {folder}")
+attempt(lambda: VerdictStore(folder / "v"))
+attempt(lambda: VerdictStore(folder / "new"))
+"""
+
+
+class TestDisk:
+    def test_full_then_freed_then_read_only(self, tmp_path):
+        prelude = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"]
+        mount = 'mount -t tmpfs -o size=1m tmpfs "$1"; head -c 500000 /dev/zero >"$1/ballast"; '
+        if (
+            shutil.which("unshare") is None
+            or subprocess.run([*prelude, mount, "sh", tmp_path], capture_output=True, check=False).returncode
+        ):
+            pytest.skip("this system lets nobody mount a small disk")
+        run = subprocess.run(
+            [*prelude, mount + 'exec "$2" -c "$3" "$1"', "sh", tmp_path, sys.executable, ON_A_SMALL_DISK],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        place = f"cannot use verdict store {tmp_path}"
+        full = "the disk is full; free some space and run again: every finished verdict is kept"
+        lines = run.stdout.splitlines()
+        done = int(lines[1].split()[0])
+        assert done > 10
+        assert lines == [
+            f"{place}/v: {full}",
+            f"{done} {done}",
+            f"{done}",
+            f"{place}/v: {full}",
+            f"{place}/new/v: {full}",
+            f"{done + 1}",
+            *lines[6:],
+        ]
+        assert len(lines) == 8
+        assert all(
+            "read" in line and "name a file that can be written with --verdict-store" in line for line in lines[6:]
+        )
+
+    def test_a_folder_under_its_name(self, tmp_path):
+        with pytest.raises(UserError, match="it is a folder; name a file in it"):
+            VerdictStore(tmp_path)
+
+    def test_a_file_in_place_of_its_folder(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(UserError, match=r"cannot use verdict store .*/file/v: "):
+            VerdictStore(tmp_path / "file" / "v")
+
+    def test_links_to_a_store_are_that_store(self, tmp_path):
+        (tmp_path / "there").mkdir()
+        (tmp_path / "here").symlink_to(tmp_path / "there" / "v")
+        with VerdictStore(tmp_path / "here") as store, VerdictStore(tmp_path / "there" / "v") as other:
+            store.put(ASKED, PAID)
+            assert other.get(ASKED) is not None
+            assert store.notices == []

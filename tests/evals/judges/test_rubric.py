@@ -1,4 +1,4 @@
-"""What counts as an answer, and how the rubric judge reaches its own."""
+"""How the rubric judge reaches its answers, and what GEval makes of them."""
 
 import asyncio
 import json
@@ -8,10 +8,11 @@ from deepeval.test_case import LLMTestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.judges import Judgement, open_judge
-from evals.judges.base import MalformedAnswer, parse_answer
+from evals.judges import Judgement, open_judges
+from evals.judges.answers import SCHEMA, parse_answer
+from evals.judges.base import Question
 from evals.judges.rubric import RubricJudge, read_taxonomy
-from evals.judging import judge_pairs
+from evals.judging import Jury
 from evals.metrics import RUBRIC, STEPS
 from evals.settings import Settings
 from evals.verdicts import VerdictStore
@@ -19,8 +20,12 @@ from fixtures.contracts.errors import UserError
 
 
 def score(actual, expected, taxonomy=None):
+    return json.loads(answer(actual, expected, taxonomy))["score"]
+
+
+def answer(actual, expected, taxonomy=None):
     judge = RubricJudge(read_taxonomy(taxonomy))
-    return json.loads(asyncio.run(judge.answer("", Judgement(actual, expected))))["score"]
+    return asyncio.run(judge.answer(Question("", Judgement(actual, expected), SCHEMA))).text
 
 
 class TestRubric:
@@ -73,74 +78,22 @@ class TestRubric:
 
     @given(st.text(), st.text())
     def test_any_text_gets_a_valid_answer(self, actual, expected):
-        judge = RubricJudge(read_taxonomy(None))
-        answer = parse_answer(asyncio.run(judge.answer("", Judgement(actual, expected))))
-        assert 0 <= answer.score <= 10
-
-
-class TestAnswer:
-    @pytest.mark.parametrize("spelling", ["8", "8.0", '"8"', '"8.0"'])
-    def test_spellings_of_an_integer(self, spelling):
-        assert parse_answer(f'{{"reason": "r", "score": {spelling}}}').score == 8
-
-    @pytest.mark.parametrize(
-        "raw",
-        [
-            '```json\n{"reason": "r", "score": 3}\n```',
-            '<think>{"reason": "a draft", "score": 9}</think>\n{"reason": "r", "score": 3}',
-        ],
-    )
-    def test_wrappings(self, raw):
-        assert parse_answer(raw).score == 3
-
-    @pytest.mark.parametrize(
-        "score", ["11", "-1", "8.5", "true", "null", "NaN", "Infinity", '"8/10"', '"eight"', "[8]", "1e400"]
-    )
-    def test_no_score(self, score):
-        with pytest.raises(MalformedAnswer):
-            parse_answer(f'{{"reason": "r", "score": {score}}}')
-
-    @pytest.mark.parametrize(
-        "raw",
-        [
-            "",
-            "8",
-            "[]",
-            '{"score": 8}',
-            '{"reason": " ", "score": 8}',
-            '{"reason": 1, "score": 8}',
-            '{"reason": "r", "score": 8, "score": 9}',
-            '{"reason": "r", "score": 8} {"reason": "r", "score": 0}',
-            '{"reason": "r", "score": 8',
-        ],
-    )
-    def test_no_answer(self, raw):
-        with pytest.raises(MalformedAnswer) as caught:
-            parse_answer(raw)
-        assert caught.value.raw == raw
-
-    @given(st.text())
-    def test_any_text_is_an_answer_or_malformed(self, raw):
-        try:
-            score = parse_answer(raw).score
-        except MalformedAnswer:
-            return
-        assert 0 <= score <= 10
+        assert 0 <= parse_answer(answer(actual, expected)).score <= 10
 
 
 def test_the_prompt_speaks_of_the_scale_that_geval_divides_by(tmp_path):
     """An obedient judge that awards full points must score 1.0, not 0.1."""
     assert [(low, high) for low, high, _ in RUBRIC] == [(0, 0), (1, 4), (5, 5), (6, 9), (10, 10)]
     assert "Award 10 " in STEPS[0]
-    judge = open_judge(Settings())
     pairs = [
         Judgement("sci.space", "sci.space"),
         Judgement("sci.med", "sci.space"),
         Judgement("rec.autos", "sci.space"),
     ]
-    with VerdictStore(tmp_path / "v.sqlite") as store:
-        judging = judge_pairs(pairs, judge, store, threshold=0.8, concurrency=2, progress=lambda n: None)
-    assert [judging.verdicts[pair].score for pair in pairs] == [1.0, 0.5, 0.0]
+    settings = Settings()
+    with VerdictStore(tmp_path / "v.sqlite") as store, Jury(open_judges(settings), store, settings) as jury:
+        judging = jury.judge(pairs, lambda title, total: lambda steps: None)
+    assert [judging.verdicts[pair].verdict.score for pair in pairs] == [1.0, 0.5, 0.0]
 
 
 def test_geval_itself_agrees_with_our_reading_of_its_verdict():

@@ -1,0 +1,58 @@
+"""``python -m evals gate``: apply a gate to a report that exists."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from evals.settings import GatePolicy, Settings, load_policy
+from fixtures.contracts.files import sha256_text, write_atomic
+from fixtures.contracts.settings import add_options, load_settings
+
+__all__ = ["EXIT_CODES", "add_parser", "run"]
+
+EXIT_CODES = {"pass": 0, "fail": 3, "inconclusive": 4, "incomplete": 5, "not evaluated": 5}
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the command."""
+    gate = commands.add_parser(
+        "gate",
+        help="apply a gate to a report: exit 0 pass, 3 fail, 4 inconclusive, 5 incomplete",
+        allow_abbrev=False,
+    )
+    gate.add_argument("report", type=Path, metavar="REPORT", help="report.json of an evaluation, or its folder")
+    gate.add_argument(
+        "--policy", type=Path, metavar="FILE", help="gate policy (JSON) with the keys of the options below"
+    )
+    gate.add_argument("--save-to", type=Path, metavar="PATH", help="folder for verdict.json; default: none is written")
+    add_options(gate.add_argument, GatePolicy)
+    gate.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Evaluate the gate of a report and print every condition."""
+    from evals.gate import evaluate_gate, not_evaluated
+    from evals.reports import Verdict, read_report
+    from evals.reports.terminal import condition_line
+
+    given = {name: value for name in GatePolicy.model_fields if (value := getattr(options, name)) is not None}
+    policy = (
+        load_policy(options.policy, given) if options.policy else load_settings(GatePolicy, given, whole=Settings)[0]
+    )
+    path = options.report / "report.json" if options.report.is_dir() else options.report
+    report = read_report(path)
+    if report.complete:
+        gate = evaluate_gate(report.tally, policy)
+    else:
+        gate = not_evaluated(report.gate.sentence.removeprefix("Gate not evaluated: ").rstrip("."), policy)
+    for condition in gate.conditions:
+        console.print(condition_line(condition))
+    console.print(gate.sentence)
+    if options.save_to is not None:
+        verdict = Verdict(gate=gate, report_digest=sha256_text(path.read_text(encoding="utf-8")))
+        write_atomic(options.save_to / "verdict.json", verdict.model_dump_json(indent=2) + "\n")
+    return EXIT_CODES[gate.outcome]

@@ -1,0 +1,200 @@
+"""Judges behind an OpenAI-compatible server: OpenAI itself, vLLM, llama.cpp, LiteLLM, Ollama's /v1, ...
+
+Servers differ in how, and whether, they hold a model to a schema. Some reject
+what they do not know, some ignore it in silence. So the first question goes
+down a ladder, with a property in the schema that no prompt mentions: only a
+server that enforces the schema can answer with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import SecretStr
+
+from evals.judges.base import Capabilities, JudgeFailure, Question, Reply
+from evals.judges.canary import enforced, with_canary
+from evals.judges.transport import Rejected, Response, Transport
+from evals.judges.wire import TOP_LOGPROBS, UNSUPPORTED, check_model, tokens_of, whole_number
+from evals.settings import JudgeSettings
+
+__all__ = ["LADDER", "ChatJudge"]
+
+_TOOL = "give_verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to ask for a schema: its name, and what it adds to a request."""
+
+    name: str
+    body: Callable[[Mapping[str, Any]], dict[str, Any]]
+    enforces: bool = True
+
+
+LADDER = (
+    Rung(
+        "JSON schema",
+        lambda schema: {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "verdict", "strict": True, "schema": schema},
+            }
+        },
+    ),
+    # llama-cpp-python's server answers 500 to the form above and knows this one.
+    Rung("JSON object with schema", lambda schema: {"response_format": {"type": "json_object", "schema": schema}}),
+    Rung(
+        "tool call",
+        lambda schema: {
+            "tools": [{"type": "function", "function": {"name": _TOOL, "strict": True, "parameters": schema}}],
+            "tool_choice": {"type": "function", "function": {"name": _TOOL}},
+        },
+    ),
+    Rung("JSON mode", lambda schema: {"response_format": {"type": "json_object"}}, enforces=False),
+    Rung("prompt alone", lambda schema: {}, enforces=False),
+)
+_REFUSABLE = ("top_logprobs", "logprobs", "seed", "temperature", "max_completion_tokens", "max_tokens")
+
+
+class ChatJudge:
+    """A model behind ``/chat/completions``."""
+
+    is_llm = True
+
+    def __init__(
+        self, spec: str, kind: str, model: str, url: str, key: SecretStr | None, settings: JudgeSettings
+    ) -> None:
+        self.spec = spec
+        self.model = model
+        self.identity: Mapping[str, Any] = {
+            "kind": kind,
+            "model": model,
+            "revision": settings.judge_revision,
+            "temperature": settings.judge_temperature,
+            "max_tokens": settings.judge_max_tokens,
+        }
+        self._served = settings.judge_served_model
+        self._parameters: dict[str, Any] = {
+            # OpenAI's newer models refuse the old name, most other servers know only that.
+            "max_completion_tokens" if kind == "openai" else "max_tokens": settings.judge_max_tokens,
+            "temperature": settings.judge_temperature,
+        }
+        self._refused: set[str] = set()
+        self._rung = LADDER[0]
+        self.transport = Transport(
+            url.rstrip("/"),
+            key,
+            timeout=settings.judge_timeout,
+            retries=settings.judge_retries,
+            concurrency=settings.judge_concurrency,
+        )
+        self.concurrency = self.transport.limiter.most
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.transport.close()
+
+    async def answer(self, question: Question) -> Reply:
+        """The model's answer, on the rung that `examine` found."""
+        response = await self.transport.post("/chat/completions", self._body(question))
+        return self._read(response)
+
+    async def examine(self, question: Question) -> tuple[Reply, Capabilities]:
+        """Answer, one rung after the other, until one is enforced or none is left."""
+        notes = []
+        requests = 0
+        question = with_canary(question)
+        for self._rung in LADDER:
+            try:
+                response = await self._ask_without_refused(question)
+                reply = self._read(response)
+            except Rejected as error:
+                requests += error.requests
+                if error.status not in UNSUPPORTED or self._rung is LADDER[-1]:
+                    raise
+                notes.append(f"{self._rung.name}: refused ({error.status})")
+                continue
+            requests += reply.requests
+            # JSON mode cannot show itself, and does no harm where it is ignored.
+            if enforced(reply.text) or not self._rung.enforces:
+                break
+            notes.append(f"{self._rung.name}: accepted, but ignored")
+        notes += [f"the server refuses {name}; asked without it" for name in sorted(self._refused)]
+        held = self._rung.name if self._rung.enforces else None
+        if held is None:
+            notes.append(f"answers are not held to a schema ({self._rung.name}), only checked")
+        reply = replace(reply, requests=requests)
+        return reply, Capabilities(reply.model, held, reply.tokens is not None, tuple(notes))
+
+    async def _ask_without_refused(self, question: Question) -> Response:
+        """Ask; drop what the server says it does not support, and ask again."""
+        requests = 0
+        while True:
+            try:
+                response = await self.transport.post("/chat/completions", self._body(question), retries=2)
+                return Response(response.body, requests + response.requests, response.seconds)
+            except Rejected as error:
+                requests += error.requests
+                error.requests = requests
+                if not self._give_way(error):
+                    raise
+
+    def _give_way(self, error: Rejected) -> bool:
+        """Whether the error named a parameter that can be left out, and it now is."""
+        if error.status not in (400, 422):
+            return False
+        old, new = "max_tokens", "max_completion_tokens"
+        if old in self._parameters and new in error.detail:
+            self._parameters[new] = self._parameters.pop(old)
+            return True
+        for name in _REFUSABLE:
+            if name in error.detail and name not in self._refused:
+                self._refused.add(name)
+                return True
+        return False
+
+    def _body(self, question: Question) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": question.messages(),
+            "stream": False,
+            **self._parameters,
+            "seed": question.seed,
+            **self._rung.body(dict(question.schema)),
+        }
+        if question.logprobs:
+            body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        if "logprobs" in self._refused:
+            body.pop("top_logprobs", None)
+        return {name: value for name, value in body.items() if name not in self._refused}
+
+    def _read(self, response: Response) -> Reply:
+        body = response.body
+        check_model(self._served or self.model, response, self.transport.server)
+        try:
+            choice = body["choices"][0]
+            message = choice["message"]
+            text = message.get("content") or message.get("refusal") or ""
+            for call in message.get("tool_calls") or ():
+                text = call["function"]["arguments"]
+            usage = body.get("usage") or {}
+            tokens = tokens_of((choice.get("logprobs") or {}).get("content"))
+            if not isinstance(text, str):
+                raise TypeError(f"content is a {type(text).__name__}")
+            return Reply(
+                text,
+                whole_number(usage.get("prompt_tokens")),
+                whole_number(usage.get("completion_tokens")),
+                tokens,
+                response.requests,
+                response.seconds,
+                cut=choice.get("finish_reason") == "length",
+                model=str(body.get("model") or self.model),
+            )
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            failure = JudgeFailure(f"{self.transport.server}: this is no chat completion: {error!r}")
+            failure.requests = response.requests
+            raise failure from error

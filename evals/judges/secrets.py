@@ -1,0 +1,47 @@
+"""Keys of judges: where they come from, and that they stay there.
+
+A server may echo a key in its error message, and a library in its exception.
+Whatever a judge or its transport says therefore passes through `masked` before
+it is stored, reported or printed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from fixtures.contracts.errors import UserError
+
+__all__ = ["masked", "read_key"]
+
+_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
+_SHORTEST = 8
+"""Shorter values, like Ollama's customary key "ollama", are words of the language."""
+_from_files: set[str] = set()
+
+
+def read_key(path: Path | None, variable: str) -> SecretStr | None:
+    """The key in file ``path``, else in environment ``variable``, else None. Raises UserError."""
+    if path is None:
+        value = os.environ.get(variable, "").strip()
+        return SecretStr(value) if value else None
+    try:
+        value = path.read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--judge-key-file {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    if not value or len(value.split()) > 1 or not value.isprintable():
+        raise UserError(f"--judge-key-file {path}: must hold one key and nothing else")
+    _from_files.add(value)
+    return SecretStr(value)
+
+
+def masked(text: str) -> str:
+    """``text`` without any key read from a file or standing in the environment."""
+    secrets = {value for name, value in os.environ.items() if _NAMES.search(name)} | _from_files
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, "***")
+    return text
