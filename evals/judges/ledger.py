@@ -9,6 +9,7 @@ from evals.judges.base import Reply
 
 __all__ = ["Ledger", "OutOfBudget", "Usage", "estimated_tokens"]
 
+_MARGIN = 1.25
 _BYTES_PER_TOKEN = 4
 """About right for English; only where a server does not tell."""
 
@@ -38,7 +39,7 @@ class OutOfBudget(Exception):
 class Ledger:
     """Counts calls, tokens and money, and refuses what would exceed a limit.
 
-    A question in flight is taken to cost as much as the dearest one so far.
+    A question is taken to cost a quarter more than the dearest one so far.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Ledger:
         if self._max_calls is not None and self.calls + self.preflight_calls + self._in_flight >= self._max_calls:
             raise OutOfBudget(f"--max-calls {self._max_calls} is reached")
         self._dearest = max(self._dearest, estimated_tokens(prompt) * self._price_in)
-        if self._max_cost is not None and self.cost + (self._in_flight + 1) * self._dearest > self._max_cost:
+        if self._max_cost is not None and self.cost + (self._in_flight + 1) * _MARGIN * self._dearest > self._max_cost:
             raise OutOfBudget(f"--max-cost {self._max_cost:g} would be exceeded, {self.cost:.4g} are spent")
         self._in_flight += 1
 

@@ -19,7 +19,9 @@ import evals.reports.build
 import evals.reports.deepeval
 import evals.reports.junit
 import fixtures.judges  # noqa: F401
+from evals.judges import transport
 from fixtures.datasets import load_dataset
+from tests.evals.judge_bench import Bench
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,6 +111,14 @@ def evals(tmp_path, pytester, monkeypatch) -> Evals:
     folder = tmp_path / "evals"
     folder.mkdir(exist_ok=True)
     return Evals(folder, pytester, monkeypatch)
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    # Faults are repeated after milliseconds, not seconds; how long is no claim of these tests.
+    monkeypatch.setattr(transport, "_BACK_OFF", transport.wait_random(0, 0.01))
+    monkeypatch.setenv("NO_PROXY", "*")
+    return Bench(tmp_path)
 
 
 def pairs(passing, failing, unrelated=("sci.space", "rec.autos")):

@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,8 +21,9 @@ from hypothesis import strategies as st
 from evals.judges import Judgement
 from evals.verdicts import Asked, Paid, Verdict, VerdictStore
 from fixtures.contracts.errors import UserError
-from tests.evals.conftest import ROOT
 
+# Not imported from conftest.py: the processes started here import this module, and need no DeepEval.
+ROOT = Path(__file__).parents[2]
 JUDGE = {"kind": "ollama", "model": "llama3.1:8b", "options": {"temperature": 0}}
 ASKED = Asked(JUDGE, "3f" * 32, "raw", Judgement("sci.space", "sci.med"), 0)
 PAID = Paid(0.5, "related", '{"score": 5}', 400, 30, 0.2, "llama3.1:8b")
@@ -205,7 +207,9 @@ class TestSharing:
         assert (
             finished(*(SPAWN.Process(target=open_at_the_same_time, args=(path, barrier)) for _ in range(4))) == [0] * 4
         )
-        assert files(tmp_path) == (["v", "v.damaged-1"] if damaged else ["v"])
+        # The log of the damaged file may be left to whoever had it open.
+        aside = {"v.damaged-1", "v.damaged-1-wal", "v.damaged-1-shm"} if damaged else set()
+        assert {"v"} <= set(files(tmp_path)) <= {"v"} | aside
         with VerdictStore(path) as store:
             assert len([record for record in store.records() if record.answer.reason == answer(0).reason]) >= 4
             assert len(store.records()) > (200 if damaged else 3)

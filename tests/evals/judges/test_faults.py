@@ -28,7 +28,7 @@ from fixtures.judge_server import (
     Truncated,
     html,
 )
-from tests.evals.judges.conftest import PAIRS, TRUE_SCORES, errors, scores, spec
+from tests.evals.judge_bench import PAIRS, TRUE_SCORES, errors, scores, spec
 
 KINDS = pytest.mark.parametrize("kind", ["endpoint", "ollama"])
 PASSING = {

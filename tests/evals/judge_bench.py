@@ -1,8 +1,5 @@
-"""Real judges against the fault-injecting server, without a whole pytest run around them."""
+"""Real judges against the fault-injecting server, without a whole pytest run around them; see the fixture ``bench``."""
 
-import pytest
-
-import evals.judges.transport
 from evals.judges import Judgement, open_judges
 from evals.judging import Jury
 from evals.settings import Settings
@@ -42,13 +39,10 @@ class Bench:
             (examined,) = jury.preflight(self.lines.append).values()
             return examined
 
-
-@pytest.fixture
-def bench(tmp_path, monkeypatch):
-    # Faults are repeated after milliseconds, not seconds; how long is no claim of these tests.
-    monkeypatch.setattr(evals.judges.transport, "_BACK_OFF", evals.judges.transport.wait_random(0, 0.01))
-    monkeypatch.setenv("NO_PROXY", "*")
-    return Bench(tmp_path)
+    def probe(self, judge, **given):
+        store, judges, settings = self._open(judge, given)
+        with store, Jury(judges, store, settings) as jury:
+            return jury.probe(lambda title, total: lambda steps: None)
 
 
 def scores(judging):
