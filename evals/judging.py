@@ -236,7 +236,7 @@ class Jury:
             self._failed(seat.judge, error)
             return Verdict(None, "", _said(error))
         self._failures = 0
-        return self._store.put(asked, paid)
+        return await self._store.aput(asked, paid)
 
     def _failed(self, judge: Judge, error: Exception) -> None:
         """The circuit breaker: a judge that is down is not asked hundreds of times more."""

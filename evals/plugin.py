@@ -8,7 +8,6 @@ session itself, or the controller under xdist, whose workers only read.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
     from evals.assertions import JudgedMetric
     from evals.session import Answers
     from fixtures.datasets import Document
-
-# Read by DeepEval when it is imported or starts a run: nothing leaves this machine unasked.
-os.environ.setdefault("DEEPEVAL_TELEMETRY_OPT_OUT", "YES")
-os.environ.setdefault("DEEPEVAL_UPDATE_WARNING_OPT_IN", "NO")
-# Its limit of 207 s for a whole batch drops what was not finished; we have our own.
-os.environ.setdefault("DEEPEVAL_DISABLE_TIMEOUTS", "1")
 
 EVALS = Path(__file__).parent
 ANSWERS: pytest.StashKey[Answers] = pytest.StashKey()

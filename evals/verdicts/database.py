@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import sqlite3
 import time
 from contextlib import closing, suppress
@@ -32,6 +33,7 @@ WAIT = 60.0
 """Seconds to wait for other processes on the same store."""
 FIELDS = ", ".join(COLUMNS)
 
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _SCHEMA = "CREATE TABLE verdicts ({})".format(", ".join(f"{name} {kind}" for name, kind in COLUMNS.items()))
 
 
@@ -108,15 +110,21 @@ def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _patiently(connection: sqlite3.Connection, statement: str) -> object:
-    """The value of ``statement``; where SQLite does not wait for others, we do."""
+    """The value of ``statement``, for which processes must wait outside of SQLite.
+
+    Inside, each would keep its lock while it waits for the others to give up theirs.
+    """
     deadline = time.monotonic() + WAIT
+    connection.execute("PRAGMA busy_timeout=0")
     while True:
         try:
-            return connection.execute(statement).fetchone()[0]
+            value = connection.execute(statement).fetchone()[0]
+            connection.execute(f"PRAGMA busy_timeout={WAIT * 1000:.0f}")
+            return value
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(0.01)
+            time.sleep(random.uniform(0.001, 0.02))
 
 
 def create_table(connection: sqlite3.Connection) -> None:
@@ -155,8 +163,8 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file is to blame, not the disk or another process."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    # Our statements are constant: if a table or a column is missing, the schema is damaged.
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such" in str(error)
+    # Our statements and values are right: if a table or a column is missing, or forbids them, it is damaged.
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT) or "no such" in str(error)
 
 
 def mistake(path: Path, error: sqlite3.Error | OSError) -> UserError:
@@ -167,19 +175,24 @@ def mistake(path: Path, error: sqlite3.Error | OSError) -> UserError:
     if path.is_dir():
         return UserError(f"{place}: it is a folder; name a file in it, as {path / 'verdicts.sqlite'}")
     number = getattr(error, "errno", 0)
-    if code == sqlite3.SQLITE_READONLY or number in (errno.EROFS, errno.EACCES, errno.EPERM):
+    full = code == sqlite3.SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT)
+    if not full and (code == sqlite3.SQLITE_READONLY or number in _FORBIDDEN or _is_read_only(path.parent)):
         return UserError(f"{place}: {text}; name a file that can be written with --verdict-store")
-    if code == sqlite3.SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT) or _no_room(path):
+    if full or _has_no_room(path.parent):
         return UserError(f"{place}: the disk is full; free some space and run again: every finished verdict is kept")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return UserError(f"{place}: another process has kept it locked for {WAIT:g} seconds; end it and run again")
     return UserError(f"{place}: {text}; check the disk and its permissions, or name another with --verdict-store")
 
 
-def _no_room(path: Path) -> bool:
+def _is_read_only(folder: Path) -> bool:
+    return folder.is_dir() and not os.access(folder, os.W_OK)
+
+
+def _has_no_room(folder: Path) -> bool:
     """Whether there is no room even for the file that SQLite shares between processes."""
     try:
-        status = os.statvfs(path.parent)
+        status = os.statvfs(folder)
     except (OSError, AttributeError):
         return False
     return status.f_bavail * status.f_frsize < 64 * 1024

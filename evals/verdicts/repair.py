@@ -7,6 +7,7 @@ leaves a file alone, its log included, once that was moved under it.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -18,7 +19,10 @@ from evals.verdicts.rows import COLUMNS, Record
 
 __all__ = ["INSERT", "set_aside"]
 
-INSERT = f"INSERT OR IGNORE INTO verdicts VALUES ({', '.join('?' * len(COLUMNS))})"
+INSERT = f"INSERT INTO verdicts VALUES ({', '.join('?' * len(COLUMNS))})"
+_ROWS = f"SELECT rowid, {FIELDS} FROM verdicts NOT INDEXED WHERE rowid > ? ORDER BY rowid"
+# Damage may show a row twice.
+_KEEP_FIRST = INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 _COMPANIONS = ("-wal", "-shm")
 
 
@@ -31,7 +35,7 @@ def set_aside(path: Path, seen: tuple[int, int] | None, damage: Damage) -> str |
 
     Raises sqlite3.Error or OSError when there is no room.
     """
-    with _alone(path):
+    with _alone(path.parent):
         if seen is None or file_id(path) != seen:
             return None
         aside = _free_name(path, damage.label)
@@ -72,15 +76,21 @@ def _free_name(path: Path, label: str) -> Path:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes from repairing at the same time; a kill ends it."""
-    lock = _beside(path, ".repair")
-    with closing(sqlite3.connect(lock, timeout=WAIT, isolation_level=None)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    if os.name == "nt":
+        # Windows lets nobody rename an open file, so that two cannot get far.
+        yield
+        return
+    import fcntl
+
+    # The folder itself is locked: a file for that would have to be left behind.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _salvage(source: sqlite3.Connection, target: Path) -> int:
@@ -93,7 +103,7 @@ def _salvage(source: sqlite3.Connection, target: Path) -> int:
             connection.execute("BEGIN")
             for row in _readable_rows(source):
                 if Record.from_row(row) is not None:
-                    connection.execute(INSERT, [_as_stored(value) for value in row])
+                    connection.execute(_KEEP_FIRST, [_as_stored(value) for value in row])
         return int(connection.execute("SELECT count(*) FROM verdicts").fetchone()[0])
 
 
@@ -109,9 +119,7 @@ def _readable_rows(source: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
     after = 0
     while True:
         try:
-            for number, *row in source.execute(
-                f"SELECT rowid, {FIELDS} FROM verdicts NOT INDEXED WHERE rowid > ? ORDER BY rowid", (after,)
-            ):
+            for number, *row in source.execute(_ROWS, (after,)):
                 after = max(after, number)
                 yield tuple(row)
             return
@@ -127,7 +135,7 @@ def _next_readable(source: sqlite3.Connection, after: int) -> int | None:
 
     def readable(number: int) -> bool:
         try:
-            source.execute("SELECT * FROM verdicts NOT INDEXED WHERE rowid > ? ORDER BY rowid", (number,)).fetchone()
+            source.execute(_ROWS, (number,)).fetchone()
         except sqlite3.DatabaseError:
             return False
         return True

@@ -2,33 +2,27 @@
 
 Each verdict is committed to SQLite before it is counted, so that neither a
 kill nor a second process on the same store loses or repeats a finished one.
-A commit takes 0.15 ms of CPU and one wait for the disk, so each verdict gets
-its own: handing several to a thread, to be committed together, costs more.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from evals.verdicts.database import FIELDS, Damage, connect, file_id, is_damage, mistake, prepare
+from evals.verdicts.committer import Committer
+from evals.verdicts.database import FIELDS
 from evals.verdicts.records import Asked, Paid, Verdict
-from evals.verdicts.repair import INSERT, set_aside
+from evals.verdicts.repair import INSERT
 from evals.verdicts.rows import Record
-from fixtures.contracts.errors import UserError
+from evals.verdicts.sound import SoundFile
 
 __all__ = ["VerdictStore"]
 
-Result = TypeVar("Result")
 # SQLite takes 999 parameters wherever it was built.
 _AT_ONCE = 500
-# Times that one operation mends the file before it gives up.
-_ATTEMPTS = 3
 
 
 class VerdictStore:
@@ -45,13 +39,8 @@ class VerdictStore:
     """
 
     def __init__(self, path: Path) -> None:
-        # SQLite's log lies beside the file itself, whatever leads to it.
-        self.path = path.resolve()
-        self.notices: list[str] = []
-        try:
-            self._open()
-        except (sqlite3.Error, OSError) as error:
-            raise mistake(self.path, error) from error
+        self._file = SoundFile(path)
+        self._committer: Committer | None = None
 
     def __enter__(self) -> VerdictStore:
         return self
@@ -59,7 +48,25 @@ class VerdictStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        self.close()
+
+    def close(self) -> None:
+        """Commit what is still on its way, and let go of the file."""
+        try:
+            if self._committer is not None:
+                self._committer.close()
+        finally:
+            self._file.close()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should know of the file's state."""
+        return self._file.notices
 
     def get(self, asked: Asked) -> Verdict | None:
         """The stored verdict, or None."""
@@ -68,52 +75,57 @@ class VerdictStore:
     def get_many(self, asked: Iterable[Asked]) -> dict[str, Verdict]:
         """The stored verdicts by the key of what was asked."""
         keys = list(dict.fromkeys(entry.key for entry in asked))
-        return {key: record.verdict for key, record in self._reliably(lambda: self._find(keys)).items()}
+        return {key: record.verdict for key, record in self._file.reliably(lambda: self._find(keys)).items()}
 
     def put(self, asked: Asked, answer: Paid) -> Verdict:
         """Store a verdict, durably, and return what the store holds: the first one wins."""
         return self.add([Record(asked, answer, time.time())])[0].verdict
 
+    async def aput(self, asked: Asked, answer: Paid) -> Verdict:
+        """As `put`; the event loop goes on while the disk is waited for."""
+        if self._committer is None:
+            self._committer = Committer(self._another)
+        return await self._committer.put(Record(asked, answer, time.time()))
+
     def add(self, records: Sequence[Record]) -> list[Record]:
         """Store all ``records`` or, on an error, none; returns what the store holds of each."""
-
         # Reversed: of several with one key, the first wins.
         new = {record.asked.key: record for record in reversed(records)}
 
         def insert() -> dict[str, Record]:
-            with self._transaction() as connection:
+            with self._file.transaction() as connection:
                 # Drops damaged rows, which would win otherwise.
                 held = self._find(list(new))
                 connection.executemany(INSERT, (record.row() for key, record in new.items() if key not in held))
             return new | held
 
-        held = self._reliably(insert)
+        held = self._file.reliably(insert)
         return [held[record.asked.key] for record in records]
 
     def records(self) -> list[Record]:
         """Everything, in an order that depends on the content only."""
 
         def read() -> list[Record]:
-            return self._sound(self._connection.execute(f"SELECT rowid, {FIELDS} FROM verdicts").fetchall())
+            return self._sound(self._file.connection.execute(f"SELECT rowid, {FIELDS} FROM verdicts").fetchall())
 
-        return sorted(self._reliably(read), key=_order)
+        return sorted(self._file.reliably(read), key=_order)
 
     def remove(self, keys: Collection[str]) -> None:
         """Forget these verdicts and give their space back."""
 
         def delete() -> None:
-            with self._transaction() as connection:
+            with self._file.transaction() as connection:
                 connection.executemany("DELETE FROM verdicts WHERE key = ?", ((key,) for key in keys))
 
-        self._reliably(delete)
-        self._reliably(lambda: self._connection.execute("VACUUM"))
+        self._file.reliably(delete)
+        self._file.reliably(lambda: self._file.connection.execute("VACUUM"))
 
     def _find(self, keys: Sequence[str]) -> dict[str, Record]:
         rows: list[tuple[Any, ...]] = []
         for start in range(0, len(keys), _AT_ONCE):
             chunk = keys[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(chunk))
-            rows += self._connection.execute(f"SELECT rowid, {FIELDS} FROM verdicts WHERE key IN ({marks})", chunk)
+            rows += self._file.connection.execute(f"SELECT rowid, {FIELDS} FROM verdicts WHERE key IN ({marks})", chunk)
         return {record.asked.key: record for record in self._sound(rows)}
 
     def _sound(self, rows: Iterable[tuple[Any, ...]]) -> list[Record]:
@@ -126,62 +138,17 @@ class VerdictStore:
             else:
                 sound.append(record)
         if damaged:
-            self._connection.executemany("DELETE FROM verdicts WHERE rowid = ?", damaged)
+            self._file.connection.executemany("DELETE FROM verdicts WHERE rowid = ?", damaged)
             count = "1 damaged verdict was" if len(damaged) == 1 else f"{len(damaged)} damaged verdicts were"
             self.notices.append(f"verdict store {self.path}: {count} dropped, to be asked for again")
         return sound
 
-    def _open(self) -> None:
-        """Connect to a sound store, whatever lies under its name."""
-        for _ in range(_ATTEMPTS):
-            self._connection, self._file = connect(self.path)
-            try:
-                return prepare(self._connection, self.path)
-            except (sqlite3.Error, Damage) as error:
-                self._set_aside(error)
-            except BaseException:
-                self._connection.close()
-                raise
-        raise UserError(f"verdict store {self.path} is damaged again and again; name another with --verdict-store")
-
-    def _set_aside(self, error: sqlite3.Error | Damage) -> None:
-        """Mend the store; raises ``error`` if that is not what it needs."""
-        self._connection.close()
-        if isinstance(error, sqlite3.Error):
-            if not is_damage(error):
-                raise error
-            error = Damage(f"damaged ({error})")
-        notice = set_aside(self.path, self._file, error)
-        if notice is not None:
-            self.notices.append(notice)
-
-    def _reliably(self, work: Callable[[], Result]) -> Result:
-        """The result of ``work``, which is done again if the file had to be mended first."""
-        try:
-            for _ in range(_ATTEMPTS):
-                try:
-                    return work()
-                except sqlite3.Error as error:
-                    if not is_damage(error):
-                        raise
-                    self._set_aside(error)
-                    self._open()
-            return work()
-        except (sqlite3.Error, OSError) as error:
-            raise mistake(self.path, error) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction on the file that has the store's name now."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        while file_id(self.path) != self._file:
-            # Else a verdict could be committed to a file that nobody will open again.
-            self._connection.close()
-            self._open()
-            self.notices.append(f"verdict store {self.path} was replaced while in use; the new file is used now")
-            self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection as connection:
-            yield connection
+    def _another(self) -> VerdictStore:
+        """A store on the same file for another thread, which gives its notices here."""
+        store = VerdictStore(self.path)
+        self.notices.extend(store.notices)
+        store._file.notices = self.notices
+        return store
 
 
 def _order(record: Record) -> tuple[object, ...]:
