@@ -8,51 +8,18 @@ for the upper end to fail, and says "inconclusive" in between.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from evals.conditions import Condition, Evidence, Outcome, Tally, conditions
 from evals.settings import GatePolicy
 from evals.statistics import samples_to_decide, wilson
 
-__all__ = ["Condition", "Gate", "Outcome", "Tally", "evaluate_gate", "not_evaluated", "run_fails"]
+__all__ = ["Condition", "Evidence", "Gate", "Outcome", "Tally", "evaluate_gate", "not_evaluated", "run_fails"]
 
-Outcome = Literal["pass", "fail", "inconclusive", "incomplete", "not evaluated"]
 _SEVERITY: tuple[Outcome, ...] = ("pass", "inconclusive", "fail")
-
-
-class Tally(BaseModel):
-    """Samples by state. A rate counts scored samples only."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    passed: int
-    failed: int
-    unscored: int
-
-    @property
-    def scored(self) -> int:
-        """Samples with a verdict."""
-        return self.passed + self.failed
-
-    @property
-    def total(self) -> int:
-        """All samples."""
-        return self.scored + self.unscored
-
-
-class Condition(BaseModel):
-    """One requirement: what was measured, between which bounds, against what."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    required: float
-    outcome: Outcome
-    detail: str
+_NAMED = 5
 
 
 class Gate(BaseModel):
@@ -63,24 +30,23 @@ class Gate(BaseModel):
     outcome: Outcome
     sentence: str
     conditions: list[Condition]
-    policy: dict[str, str | int | float | None]
+    policy: dict[str, Any]
 
 
-def evaluate_gate(tally: Tally, policy: GatePolicy) -> Gate:
+def evaluate_gate(evidence: Evidence, policy: GatePolicy) -> Gate:
     """Apply ``policy`` to a complete selection of samples."""
-    unscored = _unscored(tally, policy)
-    conditions = [unscored]
+    tally = evidence.tally
+    found = [_unscored(tally, policy)]
     if tally.scored:
-        conditions.append(_rate(tally, policy) if policy.gate == "rate" else _every_sample(tally))
-    if unscored.outcome != "pass":
-        outcome: Outcome = "incomplete"
-    else:
-        outcome = _conjunction([condition.outcome for condition in conditions])
+        found += conditions(evidence, policy)
+    outcome: Outcome = "incomplete"
+    if found[0].outcome == "pass":
+        outcome = max((condition.outcome for condition in found), key=_SEVERITY.index)
     return Gate(
         outcome=outcome,
-        sentence=_sentence(outcome, tally, policy),
-        conditions=conditions,
-        policy=policy.model_dump(include=set(GatePolicy.model_fields)),
+        sentence=_sentence(outcome, tally, found, policy),
+        conditions=found,
+        policy=policy.model_dump(mode="json", include=set(GatePolicy.model_fields)),
     )
 
 
@@ -90,7 +56,7 @@ def not_evaluated(reason: str, policy: GatePolicy) -> Gate:
         outcome="not evaluated",
         sentence=f"Gate not evaluated: {reason}.",
         conditions=[],
-        policy=policy.model_dump(include=set(GatePolicy.model_fields)),
+        policy=policy.model_dump(mode="json", include=set(GatePolicy.model_fields)),
     )
 
 
@@ -100,10 +66,6 @@ def run_fails(gate: Gate, fail_on: Literal["fail", "inconclusive", "never"]) -> 
         return True
     failing = {"fail": {"fail"}, "inconclusive": {"fail", "inconclusive"}, "never": set()}[fail_on]
     return gate.outcome in failing
-
-
-def _conjunction(outcomes: Sequence[Outcome]) -> Outcome:
-    return max(outcomes, key=_SEVERITY.index)
 
 
 def _unscored(tally: Tally, policy: GatePolicy) -> Condition:
@@ -130,53 +92,40 @@ def _unscored(tally: Tally, policy: GatePolicy) -> Condition:
     )
 
 
-def _rate(tally: Tally, policy: GatePolicy) -> Condition:
-    # Two one-sided tests at `confidence` each: the ends of this two-sided interval.
-    low, high = wilson(tally.passed, tally.scored, confidence=2 * policy.confidence - 1)
-    minimum = policy.min_pass_rate
-    outcome: Outcome = "pass" if low >= minimum else "fail" if high < minimum else "inconclusive"
-    return Condition(
-        name="pass rate",
-        value=tally.passed / tally.scored,
-        low=low,
-        high=high,
-        required=minimum,
-        outcome=outcome,
-        detail=f"one-sided Wilson bounds at {policy.confidence:.0%} confidence each",
-    )
-
-
-def _every_sample(tally: Tally) -> Condition:
-    return Condition(
-        name="every sample",
-        value=tally.failed,
-        low=None,
-        high=None,
-        required=0,
-        outcome="fail" if tally.failed else "pass",
-        detail=f"{tally.failed} of {tally.scored} samples failed",
-    )
-
-
-def _sentence(outcome: Outcome, tally: Tally, policy: GatePolicy) -> str:
+def _sentence(outcome: Outcome, tally: Tally, found: Sequence[Condition], policy: GatePolicy) -> str:
     if outcome == "incomplete":
         return (
             f"Incomplete: the judge gave no verdict on {tally.unscored} of {tally.total} samples; "
             f"{tally.passed} of {tally.scored} others pass."
         )
-    said = f"{outcome.capitalize()}: {tally.passed} of {tally.scored} samples pass"
-    if policy.gate == "every-sample":
-        return f"{said}; every sample must."
-    interval = wilson(tally.passed, tally.scored, confidence=policy.confidence)
-    one_sided = wilson(tally.passed, tally.scored, confidence=2 * policy.confidence - 1)
-    said += (
-        f", between {interval.low:.1%} and {interval.high:.1%} with {policy.confidence:.0%} confidence; "
-        f"{policy.min_pass_rate:.0%} is required, and the one-sided bounds are {one_sided.low:.1%} "
-        f"and {one_sided.high:.1%}"
-    )
-    if outcome == "inconclusive":
-        said += _way_out(tally.passed / tally.scored, policy)
+    _, first, *others = found
+    said = f"{outcome.capitalize()}: {_of_the_rate(first, tally, policy)}"
+    for kind, words in (("fail", "not met"), ("inconclusive", "not decided")):
+        names = [condition.name for condition in others if condition.outcome == kind]
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            said += f"; {words}: {', '.join(names[:_NAMED])}{more}"
     return said + "."
+
+
+def _of_the_rate(condition: Condition, tally: Tally, policy: GatePolicy) -> str:
+    said = f"{tally.passed} of {tally.scored} samples pass"
+    if policy.gate == "every-sample":
+        return f"{said}; every sample must"
+    if policy.rate == "corrected":
+        if condition.value is None:
+            return f"{said}, but {condition.detail}"
+        said = f"corrected for the judge's errors, {condition.value:.1%} of the samples pass ({said} as judged)"
+    else:
+        interval = wilson(tally.passed, tally.scored, confidence=policy.confidence)
+        said += f", between {interval.low:.1%} and {interval.high:.1%} with {policy.confidence:.0%} confidence"
+    said += (
+        f"; {policy.min_pass_rate:.0%} is required, and the one-sided bounds are {condition.low:.1%} "
+        f"and {condition.high:.1%}"
+    )
+    if condition.outcome == "inconclusive" and policy.rate == "raw":
+        said += _way_out(tally.passed / tally.scored, policy)
+    return said
 
 
 def _way_out(rate: float, policy: GatePolicy) -> str:

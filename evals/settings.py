@@ -25,6 +25,18 @@ def _comma_separated(value: Any) -> Any:
     return tuple(entry.strip() for entry in value.split(",") if entry.strip()) if isinstance(value, str) else value
 
 
+def _by_category(value: Any) -> Any:
+    """``0.6`` or ``sci.med=0.5,*=0.6``, as a mapping; ``*`` stands for all others."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"*": value}
+    if not isinstance(value, str):
+        return value
+    if "=" not in value:
+        return {"*": value}
+    entries = [entry.rpartition("=") for entry in value.split(",") if entry.strip()]
+    return {name.strip(): minimum.strip() for name, _, minimum in entries}
+
+
 def _count_or_all(value: Any) -> Any:
     return None if value == "all" else value
 
@@ -47,6 +59,35 @@ class GatePolicy(BaseSettings):
     )
     max_unscored: int = Field(0, ge=0, description="samples the judge may leave unscored")
     max_unscored_share: Share | None = Field(None, description="the same as a share of all samples; replaces the count")
+    rate: Literal["raw", "corrected"] = Field(
+        "raw", description="pass rate that the gate asks for: as judged, or corrected by --calibration"
+    )
+    calibration: Path | None = Field(None, description="errors of this judge, saved by `python -m evals calibrate`")
+    min_category_pass_rate: Annotated[dict[str, Share] | None, NoDecode, BeforeValidator(_by_category)] = Field(
+        None, description="pass rate that every category must show: 0.6, or sci.med=0.5,*=0.6"
+    )
+    min_category_samples: int = Field(20, ge=1, description="samples below which a category decides nothing")
+    min_accuracy: Share | None = Field(None, description="accuracy against the labels that must be shown")
+    min_macro_f1: Share | None = Field(None, description="macro F1 against the labels that must be shown")
+    baseline: str | None = Field(None, description="report, or name of a saved baseline, to be no worse than")
+    margin: float = Field(0.02, gt=0, lt=1, description="loss against the baseline that is still no worse")
+    max_flip_rate: Share | None = Field(
+        None, description="share of pairs on which the judge's repeats may differ; needs --repeats"
+    )
+    min_judge_sensitivity: Share | None = Field(None, description="share of right answers the judge must pass")
+    min_judge_specificity: Share | None = Field(None, description="share of wrong answers the judge must fail")
+
+    @model_validator(mode="after")
+    def _possible_policy(self) -> GatePolicy:
+        if self.rate == "corrected" and self.calibration is None:
+            raise ValueError("--rate corrected needs --calibration FILE")
+        if self.calibration is not None and self.rate != "corrected":
+            raise ValueError("--calibration is for --rate corrected")
+        if "margin" in self.model_fields_set and self.baseline is None:
+            raise ValueError("--margin is for --baseline REPORT")
+        if self.gate == "every-sample" and self.rate == "corrected":
+            raise ValueError("--gate every-sample and --rate corrected exclude each other")
+        return self
 
 
 class JudgeSettings(BaseSettings):
@@ -136,6 +177,10 @@ class Settings(GatePolicy, JudgeSettings):
     def _possible_judging(self) -> Settings:
         if self.repeats > 1 and self.confirm_failures:
             raise ValueError("--repeats and --confirm-failures exclude each other: repeats judge all pairs again")
+        if self.max_flip_rate is not None and self.repeats == 1:
+            raise ValueError("--max-flip-rate needs --repeats 3 or more")
+        if self.threshold <= 0.5 and (self.min_judge_sensitivity or self.min_judge_specificity):
+            raise ValueError("a judge is measured against the labels only at a --threshold above 0.5")
         if self.max_cost is not None and not (self.judge_price_in or self.judge_price_out):
             raise ValueError("--max-cost needs --judge-price-in and --judge-price-out")
         return self
@@ -148,7 +193,8 @@ class Settings(GatePolicy, JudgeSettings):
 
     def gate_policy(self) -> GatePolicy:
         """The gate's part of these settings."""
-        return GatePolicy(**{name: getattr(self, name) for name in GatePolicy.model_fields})
+        given = {name: getattr(self, name) for name in GatePolicy.model_fields if name in self.model_fields_set}
+        return GatePolicy(**given)
 
 
 def load_policy(path: Path, given: dict[str, Any] | None = None) -> GatePolicy:

@@ -37,6 +37,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Evaluate the gate of a report and print every condition."""
     from evals.gate import evaluate_gate, not_evaluated
     from evals.reports import Verdict, read_report
+    from evals.reports.evidence import evidence
     from evals.reports.terminal import condition_line
 
     given = {name: value for name in GatePolicy.model_fields if (value := getattr(options, name)) is not None}
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     path = options.report / "report.json" if options.report.is_dir() else options.report
     report = read_report(path)
     if report.complete:
-        gate = evaluate_gate(report.tally, policy)
+        gate = evaluate_gate(evidence(report), policy)
     else:
         gate = not_evaluated(report.gate.sentence.removeprefix("Gate not evaluated: ").rstrip("."), policy)
     for condition in gate.conditions:

@@ -14,6 +14,7 @@ from evals.gate import Tally, evaluate_gate, not_evaluated
 from evals.judges.asking import Examined
 from evals.judges.probes import Probed
 from evals.metrics import METRIC, metric_fingerprint
+from evals.reports.evidence import evidence, judge_truth
 from evals.reports.model import (
     CategoryRow,
     DatasetInfo,
@@ -47,9 +48,8 @@ def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
     categories = sorted({sample.document.label for sample in samples})
     verdicts, threshold = evaluation.judging.verdicts, evaluation.settings.threshold
     shared = Counter(sample.pair for sample in samples)
-    gate = evaluate_gate(tally, policy) if incomplete is None else not_evaluated(incomplete, policy)
-    return Report(
-        gate=gate,
+    report = Report(
+        gate=not_evaluated(incomplete or "yet", policy),
         complete=incomplete is None,
         tally=tally,
         pass_rate=_pass_rate(tally, policy),
@@ -69,10 +69,16 @@ def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
         ],
         samples=[_row(sample) for sample in samples],
         pairs=pair_rows(verdicts, shared, threshold),
+        judge_truth=None,
+        baseline=None,
         noise=noise(verdicts, shared, threshold),
         probes=_probes(evaluation.probes),
         run=_run(evaluation),
     )
+    report = report.model_copy(update={"judge_truth": judge_truth(report, confidence=policy.confidence)})
+    if incomplete is not None:
+        return report
+    return report.model_copy(update={"gate": evaluate_gate(evidence(report), policy)})
 
 
 def _tally(samples: Sequence[Sample]) -> Tally:

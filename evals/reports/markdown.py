@@ -6,7 +6,7 @@ import re
 
 from evals.reports.model import CategoryRow, PassRate, Report, SampleRow
 
-__all__ = ["WORST", "judge_in_words", "markdown", "noise_in_words", "usage_in_words"]
+__all__ = ["WORST", "judge_in_words", "markdown", "noise_in_words", "truth_in_words", "usage_in_words"]
 
 WORST = 10
 
@@ -20,7 +20,7 @@ def markdown(report: Report) -> str:
         f"**{escape(report.gate.sentence)}**",
         "",
         f"- Judge: {escape(judge_in_words(report))}",
-        *(f"- {escape(line.capitalize())}" for line in noise_in_words(report)),
+        *(f"- {escape(line[:1].upper() + line[1:])}" for line in [*noise_in_words(report), *truth_in_words(report)]),
         *([f"- Judging stopped: {escape(report.run.judging_stopped)}"] if report.run.judging_stopped else []),
         f"- Data: {escape(report.dataset.name)}, {report.tally.total} of {report.dataset.total:,} test documents"
         + "".join(f"; {count} left out: {escape(reason)}" for reason, count in report.dataset.dropped.items()),
@@ -103,6 +103,26 @@ def noise_in_words(report: Report) -> list[str]:
     if report.probes is not None:
         probes = report.probes
         said.append(f"probes: {probes.succeeded} of {len(probes.probes)} attempts to mislead the judge succeeded")
+    return said
+
+
+def truth_in_words(report: Report) -> list[str]:
+    """How the judge does against the labels; what they say of the model is the accuracy and needs no judge."""
+    truth = report.judge_truth
+    if truth is None:
+        return []
+    said = []
+    for name, rate, words in (
+        ("sensitivity", truth.sensitivity, "right answers pass"),
+        ("specificity", truth.specificity, "wrong answers fail"),
+    ):
+        if rate is None:
+            said.append(f"judge's {name}: not measured, there is no such answer")
+        else:
+            said.append(
+                f"judge's {name}: {rate.rate:.1%} of {words} ({rate.low:.1%} to {rate.high:.1%}; "
+                f"{rate.samples} samples, {rate.pairs} distinct pairs)"
+            )
     return said
 
 

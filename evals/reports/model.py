@@ -14,10 +14,12 @@ from evals.gate import Gate, Tally
 from evals.judges.ledger import Usage
 
 __all__ = [
+    "BaselineInfo",
     "CategoryRow",
     "DatasetInfo",
     "JudgeInfo",
     "JudgeMember",
+    "JudgeTruth",
     "ModelInfo",
     "NoiseInfo",
     "PairRow",
@@ -25,6 +27,7 @@ __all__ = [
     "PreflightInfo",
     "ProbeRow",
     "ProbesInfo",
+    "RateInfo",
     "Report",
     "RunInfo",
     "SampleRow",
@@ -117,6 +120,47 @@ class JudgeInfo(_Part):
     def model(self) -> str:
         """The model behind the judge, or those behind a panel."""
         return ", ".join(member.model for member in self.members)
+
+
+class RateInfo(_Part):
+    """A rate over samples, its interval clustered on distinct pairs: one verdict serves all samples of a pair."""
+
+    rate: float
+    low: float
+    high: float
+    samples: int
+    pairs: int
+
+
+class JudgeTruth(_Part):
+    """The judge against the labels: a right answer should pass, a wrong one fail.
+
+    ``sensitivity`` is the share of right answers that pass, ``specificity`` that
+    of wrong answers that fail; null where no sample could show it.
+    """
+
+    true_pass: int
+    false_fail: int
+    false_pass: int
+    true_fail: int
+    sensitivity: RateInfo | None
+    specificity: RateInfo | None
+    confidence: float
+
+
+class BaselineInfo(_Part):
+    """The paired comparison with a baseline on the samples in common; a difference below 0 is worse."""
+
+    name: str
+    digest: str
+    matched: int
+    unmatched: int
+    gained: int
+    lost: int
+    difference: float
+    low: float
+    high: float
+    confidence: float
 
 
 class VoteRow(_Part):
@@ -224,6 +268,8 @@ class Report(_Part):
     categories: list[CategoryRow]
     samples: list[SampleRow]
     pairs: list[PairRow] = Field(description="empty unless pairs got several votes or confirmations")
+    judge_truth: JudgeTruth | None = Field(description="null at thresholds of 0.5 or less, where related answers pass")
+    baseline: BaselineInfo | None = Field(description="null without --baseline")
     noise: NoiseInfo | None = Field(description="null unless pairs got several votes or confirmations")
     probes: ProbesInfo | None = Field(description="null unless asked for")
     run: RunInfo

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.gate import Condition, Outcome
-from evals.reports.markdown import judge_in_words, noise_in_words, usage_in_words
+from evals.reports.markdown import judge_in_words, noise_in_words, truth_in_words, usage_in_words
 from evals.reports.model import Report
 
 __all__ = ["COLOURS", "condition_line", "summary_lines"]
@@ -35,6 +35,7 @@ def summary_lines(report: Report, folder: Path) -> list[tuple[str, dict[str, Any
         (f"judge: {judge_in_words(report)}", plain),
         (usage_in_words(report), plain),
         *((line, plain) for line in noise_in_words(report)),
+        *((line, plain) for line in truth_in_words(report)),
         (f"accuracy {classic.accuracy:.3f}, macro F1 {classic.macro.f1:.3f}", plain),
         *((condition_line(condition), plain) for condition in report.gate.conditions),
         *((f"{title + ':':8} {folder / name}", plain) for title, name in _FILES),
@@ -63,9 +64,8 @@ _FILES = (
 def condition_line(condition: Condition) -> str:
     """One requirement of the gate in a line."""
     value = "-" if condition.value is None else f"{condition.value:g}"
-    if condition.low is not None and condition.high is not None:
+    if condition.value is not None and condition.low is not None and condition.high is not None:
         value = (
             f"{condition.value:.1%} ({condition.low:.1%} to {condition.high:.1%}), required {condition.required:.0%}"
         )
-        return f"{condition.name}: {value}: {condition.outcome} ({condition.detail})"
     return f"{condition.name}: {value}: {condition.outcome} ({condition.detail})"

@@ -14,14 +14,14 @@ from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from evals.verdicts.database import FIELDS, WAIT, Damage, create_table, file_id
+from evals.verdicts.database import WAIT, Damage, create_table, file_id
+from evals.verdicts.pages import rows_in
 from evals.verdicts.rows import COLUMNS, Record
 
 __all__ = ["INSERT", "set_aside"]
 
 INSERT = f"INSERT INTO verdicts VALUES ({', '.join('?' * len(COLUMNS))})"
-_ROWS = f"SELECT rowid, {FIELDS} FROM verdicts NOT INDEXED WHERE rowid > ? ORDER BY rowid"
-# Damage may show a row twice.
+# Pages may show a row twice.
 _KEEP_FIRST = INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 _COMPANIONS = ("-wal", "-shm")
 
@@ -43,13 +43,11 @@ def set_aside(path: Path, seen: tuple[int, int] | None, damage: Damage) -> str |
         fresh.unlink(missing_ok=True)
         try:
             with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as source:
-                source.text_factory = bytes
                 with suppress(sqlite3.Error):
-                    # Else SQLite refuses a truncated file as a whole.
+                    # Keeps other processes from writing, if the damage lets it; this would refuse a truncated file.
                     source.execute("PRAGMA writable_schema=ON")
-                    # Keeps other processes from writing, if the damage lets it.
                     source.execute("BEGIN IMMEDIATE")
-                kept = _salvage(source, fresh)
+                kept = _salvage(path, fresh)
                 # The log first: the old one must never lie beside the new store.
                 for suffix in (*_COMPANIONS, ""):
                     with suppress(FileNotFoundError):
@@ -57,6 +55,10 @@ def set_aside(path: Path, seen: tuple[int, int] | None, damage: Damage) -> str |
                 fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)
+        if (log := _beside(aside, "-wal")).exists() and not log.stat().st_size:
+            # Only opening it made it.
+            for suffix in _COMPANIONS:
+                _beside(aside, suffix).unlink(missing_ok=True)
     return (
         f"verdict store {path} is {damage}; it was set aside as {aside.name}, {kept} verdicts were saved from it,"
         " lost ones are asked for again"
@@ -93,7 +95,7 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _salvage(source: sqlite3.Connection, target: Path) -> int:
+def _salvage(source: Path, target: Path) -> int:
     """Copy every readable row with a good checksum to a new store; returns their number."""
     with closing(sqlite3.connect(target, isolation_level=None)) as connection:
         # No log: a copy that is not finished has no name yet that counts.
@@ -101,53 +103,13 @@ def _salvage(source: sqlite3.Connection, target: Path) -> int:
         create_table(connection)
         with connection:
             connection.execute("BEGIN")
-            for row in _readable_rows(source):
-                if Record.from_row(row) is not None:
-                    connection.execute(_KEEP_FIRST, [_as_stored(value) for value in row])
+            for row in rows_in(source, _beside(source, "-wal")):
+                values = [_typed(value, kind) for value, kind in zip(row, COLUMNS.values(), strict=False)]
+                if (record := Record.from_row(values)) is not None:
+                    connection.execute(_KEEP_FIRST, record.row())
         return int(connection.execute("SELECT count(*) FROM verdicts").fetchone()[0])
 
 
-def _as_stored(value: object) -> object:
-    if isinstance(value, bytes):
-        with suppress(UnicodeDecodeError):
-            return value.decode("utf-8")
-    return value
-
-
-def _readable_rows(source: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
-    """All rows in order of their numbers, with jumps over damaged pages."""
-    after = 0
-    while True:
-        try:
-            for number, *row in source.execute(_ROWS, (after,)):
-                after = max(after, number)
-                yield tuple(row)
-            return
-        except sqlite3.DatabaseError:
-            start = _next_readable(source, after)
-            if start is None:
-                return
-            after = start
-
-
-def _next_readable(source: sqlite3.Connection, after: int) -> int | None:
-    """The lowest number > ``after`` from which rows can be read again; None: there is none."""
-
-    def readable(number: int) -> bool:
-        try:
-            source.execute(_ROWS, (number,)).fetchone()
-        except sqlite3.DatabaseError:
-            return False
-        return True
-
-    step = 1
-    while not readable(after + step):
-        step *= 2
-        if after + step >= 2**63:
-            return None
-    # The damage ends between the last two steps.
-    low, high = after + step // 2, after + step
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if readable(middle) else (middle, high)
-    return high
+def _typed(value: object, kind: str) -> object:
+    # In its pages SQLite writes whole numbers as integers.
+    return float(value) if isinstance(value, int) and kind.startswith("REAL") else value

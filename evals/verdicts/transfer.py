@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,8 @@ from fixtures.contracts.files import printable
 
 __all__ = ["read_lines", "to_lines"]
 
+# What files or terminals cannot bear, and what some programs take for the end of a line.
+_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # pydantic's own text type refuses lone surrogates.
 _Text = InstanceOf[str]
 _Tokens = Annotated[int, Field(ge=0, lt=2**63)] | None
@@ -51,12 +54,7 @@ def to_lines(records: Iterable[Record]) -> str:
 
 def _line(entry: dict[str, Any]) -> str:
     text = json.dumps(entry, ensure_ascii=False)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        # Lone surrogates fit into a file as escapes only.
-        return json.dumps(entry)
-    return text
+    return json.dumps(entry) if _UNFIT.search(text) else text
 
 
 def read_lines(data: bytes, name: str) -> dict[int, Record]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.gate import Tally, evaluate_gate, not_evaluated, run_fails
+from evals.gate import Evidence, Tally, evaluate_gate, not_evaluated, run_fails
 from evals.settings import GatePolicy
 from evals.statistics import samples_to_decide, wilson
 
@@ -14,7 +14,7 @@ COUNTS = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), s
 
 
 def gate(passed, failed, unscored=0, **policy):
-    return evaluate_gate(Tally(passed=passed, failed=failed, unscored=unscored), GatePolicy(**policy))
+    return evaluate_gate(Evidence(Tally(passed=passed, failed=failed, unscored=unscored)), GatePolicy(**policy))
 
 
 class TestWilson:

@@ -1,5 +1,6 @@
 """The store of verdicts: durable, shared, found by all that can change a verdict, and hard to break."""
 
+import asyncio
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 
 from evals.judges import Judgement
 from evals.verdicts import Asked, Paid, Verdict, VerdictStore
+from evals.verdicts.rows import Record
 from fixtures.contracts.errors import UserError
 
 # Not imported from conftest.py: the processes started here import this module, and need no DeepEval.
@@ -36,6 +39,17 @@ def ask(number, **changes):
 def answer(number):
     """Large enough that a page holds few, and told apart by its reason."""
     return replace(PAID, reason=f"because {number} " * 30, raw=f"raw {number} " * 30)
+
+
+def records(numbers):
+    """To be stored in one go, where a test is about something else."""
+    return [Record(ask(number), answer(number), 1e9) for number in numbers]
+
+
+def sql(path, *statements):
+    """What another program does to the file."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return [connection.execute(statement).fetchall() for statement in statements]
 
 
 def files(folder):
@@ -91,8 +105,7 @@ class TestKeeping:
     def test_thousands_at_once(self, tmp_path):
         asked = [ask(number) for number in range(10_000)]
         with VerdictStore(tmp_path / "v") as store:
-            for entry in asked[:9000]:
-                store.put(entry, PAID)
+            store.add([Record(entry, PAID, 1e9) for entry in asked[:9000]])
             started = time.process_time()
             found = store.get_many(asked)
             assert time.process_time() - started < 2
@@ -101,9 +114,9 @@ class TestKeeping:
     def test_columns_are_readable(self, tmp_path):
         with VerdictStore(tmp_path / "v") as store:
             store.put(ASKED, PAID)
-        connection = sqlite3.connect(tmp_path / "v")
-        connection.row_factory = sqlite3.Row
-        (row,) = map(dict, connection.execute("SELECT * FROM verdicts"))
+        with closing(sqlite3.connect(tmp_path / "v")) as connection:
+            connection.row_factory = sqlite3.Row
+            (row,) = map(dict, connection.execute("SELECT * FROM verdicts"))
         assert abs(row.pop("created") - time.time()) < 60
         assert len(row.pop("checksum")) == 64
         assert json.loads(row.pop("judge")) == JUDGE
@@ -196,7 +209,7 @@ class TestSharing:
         for process in processes:
             process.join(60)
         assert first == second
-        assert sqlite3.connect(tmp_path / "v").execute("SELECT count(*) FROM verdicts").fetchone() == (100,)
+        assert sql(tmp_path / "v", "SELECT count(*) FROM verdicts") == [[(100,)]]
 
     @pytest.mark.parametrize("damaged", [False, True])
     def test_processes_open_a_store_at_the_same_moment(self, tmp_path, whole, damaged):
@@ -234,12 +247,72 @@ class TestSharing:
     def test_a_lock_that_is_never_released(self, tmp_path, monkeypatch):
         monkeypatch.setattr("evals.verdicts.database.WAIT", 0.1)
         with VerdictStore(tmp_path / "v") as store:
-            other = sqlite3.connect(tmp_path / "v")
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(UserError, match=r"another process has kept it locked for 0\.1 seconds"):
-                store.put(ASKED, PAID)
-            other.rollback()
+            with closing(sqlite3.connect(tmp_path / "v")) as other:
+                other.execute("BEGIN IMMEDIATE")
+                with pytest.raises(UserError, match=r"another process has kept it locked for 0\.1 seconds"):
+                    store.put(ASKED, PAID)
             assert store.put(ASKED, PAID).score == 0.5
+
+
+class TestFromAnEventLoop:
+    def test_what_aput_returns_is_durable_and_the_first(self, tmp_path):
+        async def put(store, number):
+            verdict = await store.aput(ask(number % 100), answer(number))
+            assert other.get(ask(number % 100)) == verdict == store.get(ask(number % 100))
+            return verdict.reason
+
+        async def run(store):
+            return await asyncio.gather(*(put(store, number) for number in range(200)))
+
+        with VerdictStore(tmp_path / "v") as store, VerdictStore(tmp_path / "v") as other:
+            reasons = asyncio.run(run(store))
+            assert reasons == [answer(number).reason for number in range(100)] * 2
+            # Another loop later.
+            assert asyncio.run(put(store, 150)) == answer(50).reason
+        assert files(tmp_path) == ["v"]
+
+    def test_the_loop_goes_on_while_another_process_writes(self, tmp_path):
+        async def run(store, other):
+            other.execute("BEGIN IMMEDIATE")
+            putting = asyncio.create_task(store.aput(ASKED, PAID))
+            ticks = [await asyncio.sleep(0.01, store.get(ASKED)) for _ in range(20)]
+            assert ticks == [None] * 20
+            assert not putting.done()
+            other.rollback()
+            return await putting
+
+        with VerdictStore(tmp_path / "v") as store, closing(sqlite3.connect(tmp_path / "v")) as other:
+            assert asyncio.run(run(store, other)).score == 0.5
+
+    def test_a_cancelled_loop_loses_nothing_that_was_finished(self, tmp_path):
+        async def run(store):
+            for number in range(50):
+                asyncio.create_task(store.aput(ask(number), answer(number)))  # noqa: RUF006
+            await asyncio.sleep(0)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), VerdictStore(tmp_path / "v") as store:
+            asyncio.run(run(store))
+        with VerdictStore(tmp_path / "v") as store:
+            assert len(store.records()) == 50
+
+    def test_everybody_hears_of_an_error(self, tmp_path, monkeypatch):
+        async def run(store):
+            return await asyncio.gather(*(store.aput(ask(n), PAID) for n in range(3)), return_exceptions=True)
+
+        monkeypatch.setattr("evals.verdicts.database.WAIT", 0.1)
+        with VerdictStore(tmp_path / "v") as store:
+            with closing(sqlite3.connect(tmp_path / "v")) as other:
+                other.execute("BEGIN IMMEDIATE")
+                assert all("another process has kept it locked" in str(error) for error in asyncio.run(run(store)))
+            assert [verdict.score for verdict in asyncio.run(run(store))] == [0.5] * 3
+
+    def test_damage_found_by_the_thread_is_told(self, tmp_path):
+        with VerdictStore(tmp_path / "v") as store:
+            store.put(ASKED, PAID)
+            sql(tmp_path / "v", "UPDATE verdicts SET reason = 'forged'")
+            assert asyncio.run(store.aput(ASKED, replace(PAID, reason="new"))).reason == "new"
+            assert "1 damaged verdict was dropped" in store.notices[0]
 
 
 WRITER = """
@@ -269,7 +342,7 @@ class TestDurability:
         start = 0
         for number in range(3):
             reported = write_and_kill(tmp_path / "v", start, 0.05 + 0.1 * number)
-            assert len(reported) > 10
+            assert len(reported) > 5
             with VerdictStore(tmp_path / "v") as store:
                 assert store.notices == []
                 found = store.get_many(map(ask, reported))
@@ -299,8 +372,7 @@ def whole(tmp_path_factory):
     """The bytes of a store with many pages."""
     path = tmp_path_factory.mktemp("whole") / "v"
     with VerdictStore(path) as store:
-        for number in range(COUNT):
-            store.put(ask(number), answer(number))
+        store.add(records(range(COUNT)))
     return path.read_bytes()
 
 
@@ -308,11 +380,10 @@ def survivors(path):
     """Open a damaged store; check that it holds nothing wrong and works; how many verdicts are left, and notices."""
     with VerdictStore(path) as store:
         found = store.get_many(map(ask, range(COUNT)))
-        for number in range(COUNT):
-            if (verdict := found.get(ask(number).key)) is not None:
-                assert verdict == Verdict(0.5, answer(number).reason, None, answer(number).raw)
-            else:
-                assert store.put(ask(number), answer(number)).reason == answer(number).reason
+        missing = [number for number in range(COUNT) if ask(number).key not in found]
+        for number in set(range(COUNT)).difference(missing):
+            assert found[ask(number).key] == Verdict(0.5, answer(number).reason, None, answer(number).raw)
+        store.add(records(missing))
         notices = store.notices
     with VerdictStore(path) as store:
         reasons = sorted(record.answer.reason for record in store.records())
@@ -337,7 +408,7 @@ class TestDamage:
     def test_names_already_taken(self, tmp_path):
         for content in (b"one", b"two", b"three"):
             (tmp_path / "v").write_bytes(content * 1000)
-            VerdictStore(tmp_path / "v").__exit__(None, None, None)
+            VerdictStore(tmp_path / "v").close()
         assert [(tmp_path / f"v.damaged-{n}").read_bytes()[:3] for n in (1, 2, 3)] == [b"one", b"two", b"thr"]
 
     def test_an_empty_file_is_a_new_store(self, tmp_path):
@@ -348,14 +419,14 @@ class TestDamage:
     @pytest.mark.parametrize("beyond_page", [0, 1, 2000])
     def test_a_truncated_file_keeps_its_beginning(self, tmp_path, whole, share, beyond_page):
         size = int(len(whole) * share) // 4096 * 4096 + beyond_page
-        if size == 0:
-            pytest.skip("that is an empty file")
+        if size < 2:
+            pytest.skip("SQLite takes that for an empty file")
         (tmp_path / "v").write_bytes(whole[:size])
         left, (notice,) = survivors(tmp_path / "v")
         assert left >= COUNT * share * 0.9 - 15
         assert f"was set aside as v.damaged-1, {left} verdicts were saved" in notice
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(seed=st.integers(0, 2**32), flips=st.integers(1, 12))
     def test_flipped_bytes_lose_no_more_than_their_pages(self, tmp_path_factory, whole, seed, flips):
         source = random.Random(seed)
@@ -379,8 +450,7 @@ class TestDamage:
 
     def test_a_changed_row_is_dropped_and_asked_again(self, tmp_path, whole):
         (tmp_path / "v").write_bytes(whole)
-        with sqlite3.connect(tmp_path / "v") as connection:
-            connection.execute("UPDATE verdicts SET score = 1.0 WHERE key = ?", (ask(7).key,))
+        sql(tmp_path / "v", f"UPDATE verdicts SET score = 1.0 WHERE key = '{ask(7).key}'")
         left, (notice,) = survivors(tmp_path / "v")
         assert left == COUNT - 1
         assert "1 damaged verdict was dropped" in notice
@@ -389,8 +459,7 @@ class TestDamage:
     def test_a_put_replaces_a_damaged_row(self, tmp_path):
         with VerdictStore(tmp_path / "v") as store:
             store.put(ASKED, PAID)
-            with sqlite3.connect(tmp_path / "v") as connection:
-                connection.execute("UPDATE verdicts SET reason = 'forged'")
+            sql(tmp_path / "v", "UPDATE verdicts SET reason = 'forged'")
             assert store.put(ASKED, replace(PAID, reason="new")).reason == "new"
             assert store.get(ASKED).reason == "new"
             assert len(store.notices) == 1
@@ -400,8 +469,9 @@ class TestDamage:
         path = tmp_path / "v"
         with VerdictStore(path) as store:
             # More than SQLite keeps in memory.
-            for number in range(3000):
-                store.put(ask(number), replace(answer(number), raw=answer(number).raw * 4))
+            store.add(
+                [replace(record, answer=replace(record.answer, raw="x" * 2000)) for record in records(range(3000))]
+            )
         with VerdictStore(path) as store:
             store.put(ask(-1), PAID)
             with path.open("r+b") as file:
@@ -421,18 +491,19 @@ class TestDamage:
 
     @pytest.mark.parametrize(("version", "name"), [(0, "v.v1-1"), (3, "v.v3-1")])
     def test_a_store_of_another_version(self, tmp_path, version, name):
-        with sqlite3.connect(tmp_path / "v") as connection:
-            connection.execute("CREATE TABLE verdicts (key TEXT PRIMARY KEY, score INTEGER, reason TEXT, raw TEXT)")
-            connection.execute("INSERT INTO verdicts VALUES ('k', 5, 'why', 'raw')")
-            connection.execute(f"PRAGMA user_version={version}")
+        sql(
+            tmp_path / "v",
+            "CREATE TABLE verdicts (key TEXT PRIMARY KEY, score INTEGER, reason TEXT, raw TEXT)",
+            "INSERT INTO verdicts VALUES ('k', 5, 'why', 'raw')",
+            f"PRAGMA user_version={version}",
+        )
         left, (notice,) = survivors(tmp_path / "v")
         assert left == 0
         assert f"is of version {version or 1}, not 2; it was set aside as {name}" in notice
-        assert sqlite3.connect(tmp_path / name).execute("SELECT * FROM verdicts").fetchone() == ("k", 5, "why", "raw")
+        assert sql(tmp_path / name, "SELECT * FROM verdicts") == [[("k", 5, "why", "raw")]]
 
     def test_another_programs_database_is_left_alone(self, tmp_path):
-        with sqlite3.connect(tmp_path / "v") as connection:
-            connection.execute("CREATE TABLE experiments (id INTEGER)")
+        sql(tmp_path / "v", "CREATE TABLE experiments (id INTEGER)")
         before = (tmp_path / "v").read_bytes()
         with pytest.raises(UserError, match="is a database, but no verdict store"):
             VerdictStore(tmp_path / "v")
@@ -464,7 +535,7 @@ with VerdictStore(folder / "v") as store:
     print(len(store.get_many(map(ask, range(done + 1)))))
 os.system(f"mount -o remount,ro {folder}")
 attempt(lambda: VerdictStore(folder / "v"))
-attempt(lambda: VerdictStore(folder / "new"))
+attempt(lambda: VerdictStore(folder / "other"))
 """
 
 
@@ -498,12 +569,9 @@ class TestDisk:
             f"{place}/v: {full}",
             f"{place}/new/v: {full}",
             f"{done + 1}",
-            *lines[6:],
+            f"{place}/v: unable to open database file; name a file that can be written with --verdict-store",
+            f"{place}/other: Read-only file system; name a file that can be written with --verdict-store",
         ]
-        assert len(lines) == 8
-        assert all(
-            "read" in line and "name a file that can be written with --verdict-store" in line for line in lines[6:]
-        )
 
     def test_a_folder_under_its_name(self, tmp_path):
         with pytest.raises(UserError, match="it is a folder; name a file in it"):

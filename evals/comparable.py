@@ -1,0 +1,156 @@
+"""Which two reports may be compared, and what to know when they are.
+
+A difference between two reports should be a difference between two models.
+Whatever else could have made it is a reason to refuse; what could have made
+only a little of it is said beside the figures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember, Report, SampleRow
+from fixtures.contracts.errors import UserError
+from fixtures.contracts.files import printable
+
+__all__ = ["notes", "other_measure", "refuse", "unfinished"]
+
+_SHOWN = 60
+"""Characters of a foreign text in a message."""
+
+
+def refuse(baseline: Report, new: Report) -> None:
+    """Raise UserError with all reasons why the two cannot be compared, if there are any.
+
+    Whether too many samples of ``new`` have no verdict is left to its own gate,
+    which may allow more of them than the one in the report did.
+    """
+    reasons = [
+        *([f"the baseline is {said}"] if (said := unfinished(baseline)) else []),
+        *([f"the new report is {said}"] if not new.complete and (said := unfinished(new)) else []),
+        *other_measure(baseline, new.judge, new.dataset),
+        *_no_pairs(baseline, new),
+    ]
+    if reasons:
+        raise UserError("these reports cannot be compared:" + "".join(f"\n  {reason}" for reason in reasons))
+
+
+def unfinished(report: Report) -> str | None:
+    """Why ``report`` does not measure its model, or None if it does."""
+    if not report.complete:
+        return f"not complete: {_text(report.gate.sentence, 200)}"
+    if report.gate.outcome == "incomplete":
+        return f"incomplete: {report.tally.unscored} of {report.tally.total} samples have no verdict"
+    return None
+
+
+def other_measure(baseline: Report, judge: JudgeInfo, dataset: DatasetInfo) -> list[str]:
+    """Why reports by this ``judge`` on this ``dataset`` cannot be compared with ``baseline``; empty if they can.
+
+    Known before a run. Free to differ are the judge's address, the name of the
+    data set (a file may move), which samples were drawn, and how often verdicts
+    were repeated or confirmed: confirmations do not count, for repeats see `notes`.
+    """
+    before = baseline.judge
+    reasons = []
+    if _identities(before) != _identities(judge):
+        reasons.append(f"judges differ, and each draws its own line: {_judges_apart(before, judge)}")
+    if before.metric != judge.metric:
+        reasons.append(f"metrics differ: {_text(before.metric)} and {_text(judge.metric)}")
+    elif before.metric_fingerprint != judge.metric_fingerprint:
+        reasons.append(
+            f"metrics differ: {_text(before.metric)} asks judges in other words "
+            f"({_text(before.metric_fingerprint, 8)} and {_text(judge.metric_fingerprint, 8)})"
+        )
+    if before.score_mode != judge.score_mode:
+        reasons.append(
+            f"score modes differ, so one threshold means two things: {before.score_mode} and {judge.score_mode}"
+        )
+    if before.threshold != judge.threshold:
+        reasons.append(f"thresholds differ, so passing means two things: {before.threshold:g} and {judge.threshold:g}")
+    if baseline.dataset.digest != dataset.digest:
+        reasons.append(f"test texts differ: {_data(baseline.dataset)} and {_data(dataset)}")
+    return reasons
+
+
+def notes(baseline: Report, new: Report, matched: Sequence[tuple[SampleRow, SampleRow]]) -> list[str]:
+    """What could have made a part of the difference without being one between the models."""
+    said = []
+    if baseline.model.digest == new.model.digest:
+        said.append("both reports are about the same model: differences come from where and how it was run")
+    before, after = baseline.judge.repeats, new.judge.repeats
+    if before != after and new.judge.is_llm:
+        said.append(
+            f"the judge was asked {_times(before)} about each pair for the baseline and {_times(after)} for the new "
+            "report: a wavering judge passes another share by majority"
+        )
+    changed = [(old, row) for old, row in matched if {old.state, row.state} == {"passed", "failed"}]
+    flipped = sum(old.predicted == row.predicted for old, row in changed)
+    if flipped:
+        said.append(
+            f"{flipped} of {len(changed)} changes are the judge's, not the model's: the answer is the same in both "
+            "reports, the verdict is not; runs that share a verdict store have none of these"
+        )
+    copies = len(matched) - len({(row.digest, row.expected) for _, row in matched})
+    if copies:
+        said.append(f"{copies} of {len(matched)} samples are copies of others, so the intervals are too narrow")
+    return said
+
+
+def _no_pairs(baseline: Report, new: Report) -> Iterator[str]:
+    for name, report in (("baseline", baseline), ("new report", new)):
+        twice = [key for key, count in Counter(row.id for row in report.samples).items() if count > 1]
+        if twice:
+            yield f"{len(twice)} ids stand twice in the {name}, e.g. {_text(twice[0])}"
+    before = {row.id: row for row in baseline.samples}
+    matched = [(before[row.id], row) for row in new.samples if row.id in before]
+    other = [row.id for old, row in matched if (old.digest, old.expected) != (row.digest, row.expected)]
+    if other and baseline.dataset.digest == new.dataset.digest:
+        yield f"{len(other)} samples of the same id have another text or label, e.g. {_text(other[0])}"
+    if not matched:
+        yield (
+            f"no sample is in both: {len(baseline.samples)} in the baseline, {len(new.samples)} in the new report; "
+            "the same --num-samples and --seed draw the same ones"
+        )
+    elif all("unscored" in (old.state, row.state) for old, row in matched):
+        yield f"none of the {len(matched)} samples in both has a verdict in both"
+
+
+def _identities(judge: JudgeInfo) -> list[str]:
+    # Seats on a panel have no order; a judge's address is in its name, not in its identity.
+    return sorted(_canonical(member.identity) for member in judge.members)
+
+
+def _canonical(identity: Any) -> str:
+    return json.dumps(identity, sort_keys=True)
+
+
+def _judges_apart(before: JudgeInfo, after: JudgeInfo) -> str:
+    names = [", ".join(_text(member.spec) for member in judge.members) for judge in (before, after)]
+    if names[0] != names[1]:
+        return f"{names[0]} and {names[1]}"
+    apart = (_apart(old, new) for old, new in zip(before.members, after.members, strict=True))
+    return "; ".join(filter(None, apart))
+
+
+def _apart(old: JudgeMember, new: JudgeMember) -> str:
+    keys = sorted(key for key in old.identity.keys() | new.identity.keys() if old.identity.get(key) != new.identity.get(key))
+    values = (f"{_text(key)} {_text(old.identity.get(key))} and {_text(new.identity.get(key))}" for key in keys)
+    return f"{_text(old.spec)} with {', '.join(values)}" if keys else ""
+
+
+def _data(dataset: DatasetInfo) -> str:
+    removed = f" without {', '.join(map(_text, dataset.remove))}" if dataset.remove else ""
+    return f"{_text(dataset.name)}{removed} ({dataset.total:,} texts, digest {_text(dataset.digest, 8)})"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _text(value: Any, length: int = _SHOWN) -> str:
+    text = " ".join(printable(str(value)).split())
+    return text if len(text) <= length else text[:length]

@@ -1,0 +1,212 @@
+"""Two reports on the same samples: what did the new model gain, and what did it lose?
+
+Two pass rates with an interval each are a blunt tool: most samples pass or fail
+under both models and say nothing about the difference. Paired on sample ids,
+only the samples that changed count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evals.comparable import notes, refuse
+from evals.gate import Condition, Outcome
+from evals.reports.model import ModelInfo, Report, SampleRow
+from evals.statistics import (
+    count_pairs,
+    holm,
+    mcnemar_midp,
+    noninferiority,
+    noninferiority_samples,
+    paired_difference,
+)
+
+__all__ = ["CategoryDifference", "Change", "Comparison", "Difference", "Side", "baseline_condition", "compare"]
+
+_Pair = tuple[SampleRow, SampleRow]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Side(_Part):
+    """One of the two reports."""
+
+    model: ModelInfo
+    finished: str = Field(description="when its run ended, ISO 8601 in UTC")
+    samples: int
+
+
+class Difference(_Part):
+    """Two rates on the same samples. ``difference`` is new less baseline, between ``low`` and ``high``."""
+
+    samples: int
+    baseline: float
+    new: float
+    gained: int = Field(description="samples on which only the new model succeeds")
+    lost: int = Field(description="samples on which only the baseline succeeds")
+    difference: float
+    low: float
+    high: float
+    p_value: float = Field(description="McNemar's test, mid-p, two-sided")
+
+
+class CategoryDifference(_Part):
+    """The samples expected in one category; its interval and p-value stand for themselves alone."""
+
+    category: str
+    pass_rate: Difference
+    p_adjusted: float = Field(description="p-value adjusted for the number of categories (Holm)")
+
+
+class Change(_Part):
+    """A sample that passes in one report and fails in the other."""
+
+    id: str
+    change: Literal["lost", "gained"]
+    expected: str
+    predicted_before: str
+    predicted_after: str
+    score_before: float | None
+    score_after: float | None
+
+
+class Comparison(_Part):
+    """``new`` against ``baseline``, over the samples in both that have a verdict in both."""
+
+    baseline: Side
+    new: Side
+    confidence: float = Field(description="two-sided, of all intervals")
+    matched: int = Field(description="samples in both reports")
+    unscored: int = Field(description="of these, samples without a verdict in either; left out of the pass rates")
+    pass_rate: Difference
+    accuracy: Difference = Field(description="answers equal to the label, over all matched samples")
+    categories: list[CategoryDifference]
+    changes: list[Change] = Field(description="lost ones first")
+    only_in_baseline: list[str] = Field(description="ids of samples that are not in the new report")
+    only_in_new: list[str] = Field(description="ids of samples that are not in the baseline")
+    notes: list[str] = Field(description="what a reader of the figures should know")
+
+
+def compare(baseline: Report, new: Report, *, confidence: float) -> Comparison:
+    """Pair two reports on sample ids. ``confidence`` is two-sided.
+
+    Raises UserError if the figures would mean nothing, see `evals.comparable`.
+    """
+    refuse(baseline, new)
+    ids = {row.id for row in baseline.samples}
+    after = {row.id: row for row in new.samples}
+    matched = [(row, after[row.id]) for row in baseline.samples if row.id in after]
+    scored = [pair for pair in matched if all(row.state != "unscored" for row in pair)]
+    changes = [_change(*pair) for pair in scored if pair[0].state != pair[1].state]
+    return Comparison(
+        baseline=_side(baseline),
+        new=_side(new),
+        confidence=confidence,
+        matched=len(matched),
+        unscored=len(matched) - len(scored),
+        pass_rate=_passing(scored, confidence),
+        accuracy=_difference(
+            ((old.predicted == old.expected, row.predicted == row.expected) for old, row in matched), confidence
+        ),
+        categories=_categories(scored, confidence),
+        changes=sorted(changes, key=lambda change: change.change == "gained"),
+        only_in_baseline=[row.id for row in baseline.samples if row.id not in after],
+        only_in_new=[row.id for row in new.samples if row.id not in ids],
+        notes=notes(baseline, new, matched),
+    )
+
+
+def baseline_condition(comparison: Comparison, *, margin: float, confidence: float) -> Condition:
+    """Is the new pass rate at most ``margin`` below the baseline's? Bounds are one-sided at ``confidence``.
+
+    Pass: even the lower bound is not that far below. Fail: the upper one is. If
+    the samples do not decide it, the detail says how many would.
+    """
+    rate = comparison.pass_rate
+    counts = (rate.gained, rate.lost, rate.samples)
+    test = noninferiority(*counts, margin=margin, confidence=confidence)
+    high = paired_difference(*counts, confidence=2 * confidence - 1).high
+    outcome: Outcome = "pass" if test.holds else "fail" if high < -margin else "inconclusive"
+    detail = (
+        f"{rate.samples} samples in common: {rate.gained} gained, {rate.lost} lost; "
+        f"one-sided score bounds at {confidence:.0%} confidence each"
+    )
+    if outcome == "inconclusive":
+        detail += _way_out(rate, margin, confidence)
+    return Condition(
+        name="difference to the baseline",
+        value=rate.difference,
+        low=test.lower,
+        high=high,
+        required=-margin,
+        outcome=outcome,
+        detail=detail,
+    )
+
+
+def _way_out(rate: Difference, margin: float, confidence: float) -> str:
+    discordance = (rate.gained + rate.lost) / rate.samples
+    try:
+        needed = noninferiority_samples(rate.difference, discordance, margin=margin, confidence=confidence, power=0.8)
+    except ValueError:  # More than anybody has.
+        return ""
+    if needed is None:
+        return ""
+    # Two significant digits, upwards: the estimate is no better than that.
+    step: int = 10 ** max(0, len(str(needed)) - 2)
+    return f"; if this difference is the true one, about {-(-needed // step) * step:,} would decide it with 80% power"
+
+
+def _side(report: Report) -> Side:
+    return Side(model=report.model, finished=report.run.finished, samples=len(report.samples))
+
+
+def _change(old: SampleRow, row: SampleRow) -> Change:
+    return Change(
+        id=row.id,
+        change="gained" if row.state == "passed" else "lost",
+        expected=row.expected,
+        predicted_before=old.predicted,
+        predicted_after=row.predicted,
+        score_before=old.score,
+        score_after=row.score,
+    )
+
+
+def _difference(succeeded: Iterable[tuple[bool, bool]], confidence: float) -> Difference:
+    before, after = zip(*succeeded, strict=True)
+    pairs = count_pairs(before, after)
+    low, high = paired_difference(*pairs, confidence=confidence)
+    return Difference(
+        samples=pairs.samples,
+        baseline=sum(before) / pairs.samples,
+        new=sum(after) / pairs.samples,
+        gained=pairs.gained,
+        lost=pairs.lost,
+        difference=pairs.difference,
+        low=low,
+        high=high,
+        p_value=mcnemar_midp(pairs.gained, pairs.lost),
+    )
+
+
+def _passing(scored: Iterable[_Pair], confidence: float) -> Difference:
+    return _difference(((old.state == "passed", row.state == "passed") for old, row in scored), confidence)
+
+
+def _categories(scored: Iterable[_Pair], confidence: float) -> list[CategoryDifference]:
+    members: dict[str, list[_Pair]] = defaultdict(list)
+    for pair in scored:
+        members[pair[0].expected].append(pair)
+    rates = {category: _passing(members[category], confidence) for category in sorted(members)}
+    adjusted = holm([rate.p_value for rate in rates.values()])
+    return [
+        CategoryDifference(category=category, pass_rate=rate, p_adjusted=p_value)
+        for (category, rate), p_value in zip(rates.items(), adjusted, strict=True)
+    ]
