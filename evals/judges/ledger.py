@@ -80,7 +80,9 @@ class Ledger:
         tokens_out = estimated_tokens(reply.text) if reply.tokens_out is None else reply.tokens_out
         self._tokens_in += tokens_in
         self._tokens_out += tokens_out
-        self._dearest = max(self._dearest, tokens_in * self._price_in + tokens_out * self._price_out)
+        # A preflight's tokens are those of all its requests.
+        cost = tokens_in * self._price_in + tokens_out * self._price_out
+        self._dearest = max(self._dearest, cost / requests if preflight else cost)
         self._latencies.append(reply.seconds)
 
     @property

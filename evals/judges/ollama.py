@@ -63,7 +63,9 @@ class OllamaJudge:
             retries=settings.judge_retries,
             concurrency=settings.judge_concurrency,
         )
-        self.concurrency = self.transport.limiter.most
+        # The limiter holds back what is too much; while one verdict is read and stored, the next question waits there.
+        self.concurrency = 2 * self.transport.limiter.most
+        self._patience = min(2, settings.judge_retries)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -80,7 +82,7 @@ class OllamaJudge:
         question = with_canary(question)
         for self._format in _LADDER:
             try:
-                response = await self.transport.post("/api/chat", self._body(question), retries=2)
+                response = await self.transport.post("/api/chat", self._body(question), retries=self._patience)
             except JudgeUnavailable as error:
                 if "not found" in str(error):
                     raise JudgeUnavailable(f"{error}; `ollama pull {self.model}` fetches it") from error

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from evals.judges.base import Capabilities, JudgeFailure, Question, Reply
 from evals.judges.canary import enforced, with_canary
 from evals.judges.transport import Rejected, Response, Transport
-from evals.judges.wire import TOP_LOGPROBS, UNSUPPORTED, check_model, tokens_of, whole_number
+from evals.judges.wire import TOP_LOGPROBS, UNSUPPORTED, check_model, same_model, tokens_of, whole_number
 from evals.settings import JudgeSettings
 
 __all__ = ["LADDER", "ChatJudge"]
@@ -91,7 +91,9 @@ class ChatJudge:
             retries=settings.judge_retries,
             concurrency=settings.judge_concurrency,
         )
-        self.concurrency = self.transport.limiter.most
+        # The limiter holds back what is too much; while one verdict is read and stored, the next question waits there.
+        self.concurrency = 2 * self.transport.limiter.most
+        self._patience = min(2, settings.judge_retries)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -105,7 +107,7 @@ class ChatJudge:
     async def examine(self, question: Question) -> tuple[Reply, Capabilities]:
         """Answer, one rung after the other, until one is enforced or none is left."""
         notes = []
-        requests = 0
+        requests = tokens_in = tokens_out = 0
         question = with_canary(question)
         for self._rung in LADDER:
             try:
@@ -118,6 +120,8 @@ class ChatJudge:
                 notes.append(f"{self._rung.name}: refused ({error.status})")
                 continue
             requests += reply.requests
+            tokens_in += reply.tokens_in or 0
+            tokens_out += reply.tokens_out or 0
             # JSON mode cannot show itself, and does no harm where it is ignored.
             if enforced(reply.text) or not self._rung.enforces:
                 break
@@ -126,15 +130,28 @@ class ChatJudge:
         held = self._rung.name if self._rung.enforces else None
         if held is None:
             notes.append(f"answers are not held to a schema ({self._rung.name}), only checked")
+        notes += await self._unlisted()
+        if reply.tokens_in is not None:
+            reply = replace(reply, tokens_in=tokens_in, tokens_out=tokens_out)
         reply = replace(reply, requests=requests)
         return reply, Capabilities(reply.model, held, reply.tokens is not None, tuple(notes))
+
+    async def _unlisted(self) -> list[str]:
+        """A note if the server lists other models only: some answer under any name with the one they have."""
+        models = (await self.transport.get("/models") or {}).get("data")
+        listed = (
+            [str(entry.get("id")) for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
+        )
+        if not listed or any(same_model(self.model, name) or name == self.model for name in listed):
+            return []
+        return [f"the server does not list {self.model}, but {', '.join(listed[:3])}: is it that model that answers?"]
 
     async def _ask_without_refused(self, question: Question) -> Response:
         """Ask; drop what the server says it does not support, and ask again."""
         requests = 0
         while True:
             try:
-                response = await self.transport.post("/chat/completions", self._body(question), retries=2)
+                response = await self.transport.post("/chat/completions", self._body(question), retries=self._patience)
                 return Response(response.body, requests + response.requests, response.seconds)
             except Rejected as error:
                 requests += error.requests

@@ -43,4 +43,4 @@ def estimate(judgements: int, prompts: Sequence[str], settings: JudgeSettings) -
     if settings.judge_price_in or settings.judge_price_out:
         cost = (tokens_in * settings.judge_price_in + tokens_out * settings.judge_price_out) / 1e6
         said += f", about {cost:.4g} by the given prices"
-    return said + (", and one call for the preflight" if prompts else "")
+    return said + (", and one to five calls for the preflight" if prompts else "")

@@ -75,6 +75,7 @@ class Transport:
         self._timeout = timeout
         self._retries = retries
         self._session: aiohttp.ClientSession | None = None
+        self._refusal: JudgeUnavailable | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -103,6 +104,8 @@ class Transport:
             raise failure from error
         except JudgeFailure as error:
             error.requests = attempts
+            if isinstance(error, JudgeUnavailable):
+                self._refusal = error
             raise
         return Response(answer, attempts, seconds)
 
@@ -133,6 +136,9 @@ class Transport:
 
     async def _post_once(self, path: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
         async with self.limiter.slot():
+            if self._refusal is not None:
+                # Whoever waited for this place would only be told the same.
+                raise JudgeUnavailable(str(self._refusal))
             clock = asyncio.get_running_loop().time
             started = clock()
             try:

@@ -68,14 +68,14 @@ class Record:
             "actual": asked.judgement.actual,
             "expected": asked.judgement.expected,
             "repeat": asked.repeat,
-            "score": float(answer.score),
+            "score": _real(answer.score),
             "reason": answer.reason,
             "raw": answer.raw,
             "tokens_in": answer.tokens_in,
             "tokens_out": answer.tokens_out,
-            "seconds": float(answer.seconds),
+            "seconds": _real(answer.seconds),
             "served_model": answer.model,
-            "created": float(self.created),
+            "created": _real(self.created),
         }
 
     @classmethod
@@ -114,6 +114,11 @@ class Record:
             return cls.from_entry(entry | {"judge": json.loads(entry["judge"])})
         except (ValueError, TypeError):
             return None
+
+
+def _real(number: float) -> float:
+    # SQLite knows no negative zero: the checksum would not fit what it gives back.
+    return float(number) + 0.0
 
 
 def _storable(value: Any) -> Any:

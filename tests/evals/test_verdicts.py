@@ -67,6 +67,12 @@ def finished(*processes):
 SPAWN = multiprocessing.get_context("spawn")
 
 
+@pytest.fixture(scope="module")
+def one_store(tmp_path_factory):
+    with VerdictStore(tmp_path_factory.mktemp("one") / "v") as store:
+        yield store
+
+
 class TestKeeping:
     def test_what_was_put_is_there_for_the_next_process(self, tmp_path):
         with VerdictStore(tmp_path / "v") as store:
@@ -101,6 +107,23 @@ class TestKeeping:
         with VerdictStore(tmp_path / "v") as store:
             assert store.get(replace(ASKED, judgement=Judgement("b", text))).reason == answer(1).reason
             assert {record.asked.judgement.actual for record in store.records()} == {text, "b", "c"}
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        numbers=st.tuples(
+            st.floats(0, 1), st.none() | st.integers(0, 2**63 - 1), st.none() | st.integers(0, 9), st.floats(0, 1e300)
+        ),
+        created=st.floats(allow_nan=False, allow_infinity=False),
+        texts=st.lists(st.text(st.characters()), min_size=5, max_size=5),
+    )
+    def test_every_number_and_text_comes_back(self, one_store, numbers, created, texts):
+        score, tokens_in, tokens_out, seconds = numbers
+        asked = replace(ASKED, judgement=Judgement(*texts[:2]), judge={"kind": repr((numbers, created, texts))})
+        record = Record(asked, Paid(score, *texts[2:4], tokens_in, tokens_out, seconds, texts[4]), created)
+        one_store.add([record])
+        assert one_store.get(asked) == record.verdict
+        assert record in one_store.records()
+        assert one_store.notices == []
 
     def test_thousands_at_once(self, tmp_path):
         asked = [ask(number) for number in range(10_000)]
@@ -215,17 +238,17 @@ class TestSharing:
     def test_processes_open_a_store_at_the_same_moment(self, tmp_path, whole, damaged):
         path = tmp_path / "v"
         if damaged:
-            path.write_bytes(whole[: len(whole) * 3 // 4])
-        barrier = SPAWN.Barrier(4)
+            path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 4])
+        barrier = SPAWN.Barrier(3)
         assert (
-            finished(*(SPAWN.Process(target=open_at_the_same_time, args=(path, barrier)) for _ in range(4))) == [0] * 4
+            finished(*(SPAWN.Process(target=open_at_the_same_time, args=(path, barrier)) for _ in range(3))) == [0] * 3
         )
         # The log of the damaged file may be left to whoever had it open.
         aside = {"v.damaged-1", "v.damaged-1-wal", "v.damaged-1-shm"} if damaged else set()
         assert {"v"} <= set(files(tmp_path)) <= {"v"} | aside
         with VerdictStore(path) as store:
-            assert len([record for record in store.records() if record.answer.reason == answer(0).reason]) >= 4
-            assert len(store.records()) > (200 if damaged else 3)
+            assert len([record for record in store.records() if record.answer.reason == answer(0).reason]) >= 3
+            assert len(store.records()) > (200 if damaged else 2)
 
     @pytest.mark.parametrize("replaced", [False, True])
     def test_a_store_that_is_moved_away_while_in_use(self, tmp_path, replaced):
@@ -326,23 +349,21 @@ for number in range(int(sys.argv[2]), 1_000_000):
 """
 
 
-def write_and_kill(path, start, seconds):
-    """Numbers of the verdicts that a process reported before it was killed."""
+def write_and_kill(path, start, count):
+    """Numbers of the verdicts, ``count`` or some more, that a process reported before it was killed."""
     process = subprocess.Popen([sys.executable, "-c", WRITER, path, str(start)], cwd=ROOT, stdout=subprocess.PIPE)
-    process.stdout.readline()
-    time.sleep(seconds)
+    lines = [process.stdout.readline() for _ in range(count)]
     process.send_signal(signal.SIGKILL)
     rest, _ = process.communicate(timeout=60)
     # The last line may be cut.
-    return range(start, start + 1 + rest.count(b"\n"))
+    return range(start, start + len(lines) + rest.count(b"\n"))
 
 
 class TestDurability:
     def test_a_kill_loses_no_verdict_that_was_reported(self, tmp_path):
         start = 0
-        for number in range(3):
-            reported = write_and_kill(tmp_path / "v", start, 0.05 + 0.1 * number)
-            assert len(reported) > 5
+        for count in (1, 23, 200):
+            reported = write_and_kill(tmp_path / "v", start, count)
             with VerdictStore(tmp_path / "v") as store:
                 assert store.notices == []
                 found = store.get_many(map(ask, reported))
@@ -351,7 +372,7 @@ class TestDurability:
 
     @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.77, 0.999])
     def test_a_truncated_log_loses_its_end_only(self, tmp_path, share):
-        reported = write_and_kill(tmp_path / "v", 0, 0.05)
+        reported = write_and_kill(tmp_path / "v", 0, 50)
         log = tmp_path / "v-wal"
         os.truncate(log, int(log.stat().st_size * share))
         with VerdictStore(tmp_path / "v") as store:
@@ -369,11 +390,11 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The bytes of a store with many pages."""
+    """A store with many pages, four rows on most of them."""
     path = tmp_path_factory.mktemp("whole") / "v"
     with VerdictStore(path) as store:
         store.add(records(range(COUNT)))
-    return path.read_bytes()
+    return path
 
 
 def survivors(path):
@@ -415,22 +436,21 @@ class TestDamage:
         (tmp_path / "v").touch()
         assert survivors(tmp_path / "v") == (0, [])
 
-    @pytest.mark.parametrize("share", [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99])
+    @pytest.mark.parametrize("share", [0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99])
     @pytest.mark.parametrize("beyond_page", [0, 1, 2000])
     def test_a_truncated_file_keeps_its_beginning(self, tmp_path, whole, share, beyond_page):
-        size = int(len(whole) * share) // 4096 * 4096 + beyond_page
-        if size < 2:
-            pytest.skip("SQLite takes that for an empty file")
-        (tmp_path / "v").write_bytes(whole[:size])
+        size = int(whole.stat().st_size * share) // 4096 * 4096 + beyond_page
+        (tmp_path / "v").write_bytes(whole.read_bytes()[:size])
         left, (notice,) = survivors(tmp_path / "v")
-        assert left >= COUNT * share * 0.9 - 15
+        # A twentieth of the pages are of the index.
+        assert left >= COUNT * share * 0.95 - 10
         assert f"was set aside as v.damaged-1, {left} verdicts were saved" in notice
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(seed=st.integers(0, 2**32), flips=st.integers(1, 12))
     def test_flipped_bytes_lose_no_more_than_their_pages(self, tmp_path_factory, whole, seed, flips):
         source = random.Random(seed)
-        content = bytearray(whole)
+        content = bytearray(whole.read_bytes())
         for _ in range(flips):
             # Behind the first page, which describes all others.
             content[source.randrange(4096, len(content))] ^= source.randrange(1, 256)
@@ -438,18 +458,39 @@ class TestDamage:
         path.write_bytes(content)
         left, notices = survivors(path)
         assert left == COUNT or notices
-        # The page that lists the pages of rows may be hit.
-        assert left >= COUNT - 5 * flips or content[4096:8192] != whole[4096:8192]
+        assert left >= COUNT - 4 * flips
         shutil.rmtree(path.parent)
 
     @pytest.mark.parametrize("offset", [*range(0, 100, 7), 110, 200, 400, 4000])
     def test_a_flipped_byte_in_the_first_page(self, tmp_path, whole, offset):
-        (tmp_path / "v").write_bytes(whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :])
-        left, notices = survivors(tmp_path / "v")
-        assert left == COUNT or notices
+        content = bytearray(whole.read_bytes())
+        content[offset] ^= 0xFF
+        (tmp_path / "v").write_bytes(content)
+        left, _ = survivors(tmp_path / "v")
+        assert left == COUNT
+
+    def test_rows_are_saved_without_the_pages_that_list_them(self, tmp_path):
+        """Large and small texts, whole numbers, nothing: all that the format writes in ways of its own."""
+        reasons = ["x" * length for length in (0, 1, 3000, 3600, 4096, 100_000, 1_000_000)] + ["日本語"]
+        costs = [(None, 0), (1, None), (127, 128), (32_768, 2**23), (2**31, 2**47), (2**62, 255), (0, 1), (5, 6)]
+        kept = [
+            # Zero is a negative one here.
+            Record(ask(f"{n} \ud83d"), Paid(n % 3 / 2, reason, reason[::2], *tokens, float(n), ""), -1e9 * n)
+            for n, (reason, tokens) in enumerate(zip(reasons, costs, strict=True))
+        ]
+        with VerdictStore(tmp_path / "v") as store:
+            store.add(kept + records(range(2000)))
+        content = (tmp_path / "v").read_bytes()
+        (tmp_path / "v").write_bytes(b"\xff" * 8192 + content[8192:])
+        with VerdictStore(tmp_path / "v") as store:
+            saved = store.records()
+            assert "2008 verdicts were saved" in store.notices[0]
+        assert {record.asked.key: record for record in saved} == {
+            record.asked.key: record for record in kept + records(range(2000))
+        }
 
     def test_a_changed_row_is_dropped_and_asked_again(self, tmp_path, whole):
-        (tmp_path / "v").write_bytes(whole)
+        shutil.copy(whole, tmp_path / "v")
         sql(tmp_path / "v", f"UPDATE verdicts SET score = 1.0 WHERE key = '{ask(7).key}'")
         left, (notice,) = survivors(tmp_path / "v")
         assert left == COUNT - 1

@@ -163,7 +163,8 @@ def test_a_judge_that_is_down_is_not_asked_hundreds_of_times(bench):
     pairs = [type(PAIRS[0])(f"category {number}", "sci.space") for number in range(200)]
     with JudgeServer(repeat(Status(503))) as server:
         judging = bench.judge(spec("endpoint", server.url), pairs, judge_retries=1)
-    assert len(server.calls) == 20
+    # Ten failures of two attempts each, and whoever was under way by then.
+    assert 20 <= len(server.calls) <= 22
     assert "failed 10 times in a row" in judging.stopped
     assert "answered 503" in judging.stopped
     assert errors(judging)[-1] == f"not asked: {judging.stopped}"

@@ -78,7 +78,7 @@ def test_parameters_that_a_server_refuses_are_left_out(bench):
 def test_the_best_case_costs_one_question(bench):
     with JudgeServer() as server:
         bench.judge(spec("endpoint", server.url), preflight=True)
-        assert len(server.calls) == 1 + len(PAIRS)
+        assert [call.method for call in server.calls].count("POST") == 1 + len(PAIRS)
 
 
 def test_a_judge_that_cannot_tell_an_exact_match_is_warned_about(bench):
