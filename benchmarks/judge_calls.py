@@ -86,7 +86,7 @@ def write_data(folder: Path) -> list[str]:
     rows = []
     for number in range(SAMPLES):
         expected = CATEGORIES[number % 20]
-        predicted = CATEGORIES[(number * 7 + number // 100) % 20] if number % 5 == 0 else expected
+        predicted = CATEGORIES[(number + number // 100) % 20] if number // 20 % 5 == 0 else expected
         rows.append({"text": f"document {number} " + "some words " * 60, "label": expected, "predicted": predicted})
     (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     documents = load_dataset(str(folder / "data.jsonl"), splits=["test"]).splits["test"]

@@ -8,13 +8,16 @@ only a little of it is said beside the figures.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember, Report, SampleRow
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
+
+if TYPE_CHECKING:
+    from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember, Report, SampleRow
 
 __all__ = ["notes", "other_measure", "refuse", "unfinished"]
 
@@ -22,15 +25,15 @@ _SHOWN = 60
 """Characters of a foreign text in a message."""
 
 
-def refuse(baseline: Report, new: Report) -> None:
+def refuse(baseline: Report, new: Report, *, for_gate: bool = False) -> None:
     """Raise UserError with all reasons why the two cannot be compared, if there are any.
 
-    Whether too many samples of ``new`` have no verdict is left to its own gate,
-    which may allow more of them than the one in the report did.
+    ``for_gate``: the gate of ``new`` is being made, so what its report says of
+    it does not count; a gate deals with unscored samples by itself.
     """
+    sides = [("baseline", baseline)] if for_gate and new.complete else [("baseline", baseline), ("new report", new)]
     reasons = [
-        *([f"the baseline is {said}"] if (said := unfinished(baseline)) else []),
-        *([f"the new report is {said}"] if not new.complete and (said := unfinished(new)) else []),
+        *(f"the {name} is {said}" for name, report in sides if (said := unfinished(report)) is not None),
         *other_measure(baseline, new.judge, new.dataset),
         *_no_pairs(baseline, new),
     ]
@@ -40,7 +43,7 @@ def refuse(baseline: Report, new: Report) -> None:
 
 def unfinished(report: Report) -> str | None:
     """Why ``report`` does not measure its model, or None if it does."""
-    if not report.complete:
+    if not report.complete or report.gate.outcome == "not evaluated":
         return f"not complete: {_text(report.gate.sentence, 200)}"
     if report.gate.outcome == "incomplete":
         return f"incomplete: {report.tally.unscored} of {report.tally.total} samples have no verdict"
@@ -63,7 +66,7 @@ def other_measure(baseline: Report, judge: JudgeInfo, dataset: DatasetInfo) -> l
     elif before.metric_fingerprint != judge.metric_fingerprint:
         reasons.append(
             f"metrics differ: {_text(before.metric)} asks judges in other words "
-            f"({_text(before.metric_fingerprint, 8)} and {_text(judge.metric_fingerprint, 8)})"
+            f"({_text(before.metric_fingerprint[:8])} and {_text(judge.metric_fingerprint[:8])})"
         )
     if before.score_mode != judge.score_mode:
         reasons.append(
@@ -129,22 +132,27 @@ def _canonical(identity: Any) -> str:
 
 
 def _judges_apart(before: JudgeInfo, after: JudgeInfo) -> str:
-    names = [", ".join(_text(member.spec) for member in judge.members) for judge in (before, after)]
+    sides = [sorted(judge.members, key=_name) for judge in (before, after)]
+    names = [", ".join(map(_name, members)) for members in sides]
     if names[0] != names[1]:
         return f"{names[0]} and {names[1]}"
-    apart = (_apart(old, new) for old, new in zip(before.members, after.members, strict=True))
-    return "; ".join(filter(None, apart))
+    return "; ".join(filter(None, map(_apart, *sides)))
 
 
 def _apart(old: JudgeMember, new: JudgeMember) -> str:
-    keys = sorted(key for key in old.identity.keys() | new.identity.keys() if old.identity.get(key) != new.identity.get(key))
-    values = (f"{_text(key)} {_text(old.identity.get(key))} and {_text(new.identity.get(key))}" for key in keys)
-    return f"{_text(old.spec)} with {', '.join(values)}" if keys else ""
+    was, is_ = old.identity, new.identity
+    keys = sorted(key for key in was.keys() | is_.keys() if _canonical(was.get(key)) != _canonical(is_.get(key)))
+    values = (f"{_text(key)} {_text(was.get(key))} and {_text(is_.get(key))}" for key in keys)
+    return f"{_name(old)} with {', '.join(values)}" if keys else ""
+
+
+def _name(judge: JudgeMember) -> str:
+    return _text(re.split("@(?=https?://)", judge.spec)[0])
 
 
 def _data(dataset: DatasetInfo) -> str:
     removed = f" without {', '.join(map(_text, dataset.remove))}" if dataset.remove else ""
-    return f"{_text(dataset.name)}{removed} ({dataset.total:,} texts, digest {_text(dataset.digest, 8)})"
+    return f"{_text(dataset.name)}{removed} ({dataset.total:,} texts, digest {_text(dataset.digest[:8])})"
 
 
 def _times(count: int) -> str:
@@ -153,4 +161,4 @@ def _times(count: int) -> str:
 
 def _text(value: Any, length: int = _SHOWN) -> str:
     text = " ".join(printable(str(value)).split())
-    return text if len(text) <= length else text[:length]
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -14,18 +14,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evals.comparable import notes, refuse
-from evals.gate import Condition, Outcome
 from evals.reports.model import ModelInfo, Report, SampleRow
-from evals.statistics import (
-    count_pairs,
-    holm,
-    mcnemar_midp,
-    noninferiority,
-    noninferiority_samples,
-    paired_difference,
-)
+from evals.statistics import count_pairs, holm, mcnemar_midp, paired_difference
 
-__all__ = ["CategoryDifference", "Change", "Comparison", "Difference", "Side", "baseline_condition", "compare"]
+__all__ = ["CategoryDifference", "Change", "Comparison", "Difference", "Side", "compare"]
 
 _Pair = tuple[SampleRow, SampleRow]
 
@@ -93,12 +85,12 @@ class Comparison(_Part):
     notes: list[str] = Field(description="what a reader of the figures should know")
 
 
-def compare(baseline: Report, new: Report, *, confidence: float) -> Comparison:
+def compare(baseline: Report, new: Report, *, confidence: float, for_gate: bool = False) -> Comparison:
     """Pair two reports on sample ids. ``confidence`` is two-sided.
 
-    Raises UserError if the figures would mean nothing, see `evals.comparable`.
+    Raises UserError if the figures would mean nothing, see `evals.comparable.refuse`.
     """
-    refuse(baseline, new)
+    refuse(baseline, new, for_gate=for_gate)
     ids = {row.id for row in baseline.samples}
     after = {row.id: row for row in new.samples}
     matched = [(row, after[row.id]) for row in baseline.samples if row.id in after]
@@ -120,47 +112,6 @@ def compare(baseline: Report, new: Report, *, confidence: float) -> Comparison:
         only_in_new=[row.id for row in new.samples if row.id not in ids],
         notes=notes(baseline, new, matched),
     )
-
-
-def baseline_condition(comparison: Comparison, *, margin: float, confidence: float) -> Condition:
-    """Is the new pass rate at most ``margin`` below the baseline's? Bounds are one-sided at ``confidence``.
-
-    Pass: even the lower bound is not that far below. Fail: the upper one is. If
-    the samples do not decide it, the detail says how many would.
-    """
-    rate = comparison.pass_rate
-    counts = (rate.gained, rate.lost, rate.samples)
-    test = noninferiority(*counts, margin=margin, confidence=confidence)
-    high = paired_difference(*counts, confidence=2 * confidence - 1).high
-    outcome: Outcome = "pass" if test.holds else "fail" if high < -margin else "inconclusive"
-    detail = (
-        f"{rate.samples} samples in common: {rate.gained} gained, {rate.lost} lost; "
-        f"one-sided score bounds at {confidence:.0%} confidence each"
-    )
-    if outcome == "inconclusive":
-        detail += _way_out(rate, margin, confidence)
-    return Condition(
-        name="difference to the baseline",
-        value=rate.difference,
-        low=test.lower,
-        high=high,
-        required=-margin,
-        outcome=outcome,
-        detail=detail,
-    )
-
-
-def _way_out(rate: Difference, margin: float, confidence: float) -> str:
-    discordance = (rate.gained + rate.lost) / rate.samples
-    try:
-        needed = noninferiority_samples(rate.difference, discordance, margin=margin, confidence=confidence, power=0.8)
-    except ValueError:  # More than anybody has.
-        return ""
-    if needed is None:
-        return ""
-    # Two significant digits, upwards: the estimate is no better than that.
-    step: int = 10 ** max(0, len(str(needed)) - 2)
-    return f"; if this difference is the true one, about {-(-needed // step) * step:,} would decide it with 80% power"
 
 
 def _side(report: Report) -> Side:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evals.noninferiority import no_worse
 from evals.settings import GatePolicy
-from evals.statistics import Interval, holm, judge_error, macro_f1, paired_difference, score_test, wilson
+from evals.statistics import Interval, holm, judge_error, macro_f1, score_test, wilson
+
+if TYPE_CHECKING:
+    from evals.calibration import CorrectedRate
 
 __all__ = ["Condition", "Evidence", "Judged", "Outcome", "Paired", "Tally", "conditions"]
 
@@ -85,7 +89,7 @@ class Evidence:
     flips: tuple[int, int] | None = None
     """Pairs on which repeats differ, and pairs with repeats."""
     baseline: Paired | None = None
-    corrected: Callable[[float], tuple[float, Interval] | None] | None = None
+    corrected: Callable[[float], CorrectedRate] | None = None
     """The pass rate corrected by a calibration, for a two-sided confidence."""
 
 
@@ -136,9 +140,10 @@ def _pass_rate(evidence: Evidence, policy: GatePolicy) -> Condition:
         rate = tally.passed / tally.scored
         return _at_least("pass rate", rate, interval, policy.min_pass_rate, _bounds(policy, "Wilson"))
     corrected = evidence.corrected(_two_sided(policy)) if evidence.corrected else None
-    if corrected is None:
-        return _undecided("corrected pass rate", policy.min_pass_rate, "the calibration gives no corrected rate")
-    rate, interval = corrected
+    if corrected is None or corrected.estimate is None:
+        reason = corrected.reason if corrected else "there is no calibration"
+        return _undecided("corrected pass rate", policy.min_pass_rate, reason)
+    rate, interval = corrected.estimate
     detail = f"{tally.passed / tally.scored:.1%} as judged; {_bounds(policy, 'Rogan-Gladen')}"
     return _at_least("corrected pass rate", rate, interval, policy.min_pass_rate, detail)
 
@@ -211,13 +216,20 @@ def _no_worse(evidence: Evidence, policy: GatePolicy) -> Condition:
     name = "difference to the baseline"
     if paired is None or paired.matched == 0:
         return _undecided(name, -policy.margin, "no samples in common with a baseline")
-    interval = paired_difference(paired.gained, paired.lost, paired.matched, confidence=_two_sided(policy))
-    difference = (paired.gained - paired.lost) / paired.matched
+    found = no_worse(paired.gained, paired.lost, paired.matched, margin=policy.margin, confidence=policy.confidence)
     detail = (
         f"{paired.matched} samples in common with {paired.name}: {paired.gained} gained, {paired.lost} lost; "
         f"{_bounds(policy, 'score')}"
     )
-    return _at_least(name, difference, interval, -policy.margin, detail)
+    return Condition(
+        name=name,
+        value=found.difference,
+        low=found.low,
+        high=found.high,
+        required=-policy.margin,
+        outcome=found.outcome,
+        detail=f"{detail}; {found.way_out}" if found.way_out else detail,
+    )
 
 
 def _flips(evidence: Evidence, policy: GatePolicy, maximum: float) -> Condition:

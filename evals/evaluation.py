@@ -25,6 +25,8 @@ from evals.predictions import (
     read_predictions,
     write_predictions,
 )
+from evals.reports.parts import dataset_info, judge_info
+from evals.reports.references import References, read_references
 from evals.samples import draw
 from evals.settings import GatePolicy, Settings
 from evals.statistics import wilson
@@ -70,6 +72,7 @@ class Prepared:
     model: ModelUnderTest | None
     predictions: dict[str, Prediction] | None
     judges: tuple[Judge, ...]
+    references: References
     notes: list[str]
 
 
@@ -84,6 +87,7 @@ class Evaluation:
     model: ModelUnderTest | None
     predictions_digest: str
     judges: tuple[Judge, ...]
+    references: References
     preflight: dict[str, Examined]
     judging: Judging
     probes: Probed | None
@@ -121,8 +125,9 @@ def prepare(settings: Settings, policy: GatePolicy, notes: Sequence[str] = ()) -
     predictions = None
     if settings.predictions is not None:
         predictions = read_predictions(settings.predictions, dataset.splits["test"], drawn)
+    references = read_references(policy, judge_info(settings, judges), dataset_info(dataset, drawn))
     notes = [*notes, *_notes(settings, policy, dataset, drawn)]
-    return Prepared(settings, policy, dataset, drawn, model, predictions, judges, notes)
+    return Prepared(settings, policy, dataset, drawn, model, predictions, judges, references, notes)
 
 
 def _notes(settings: Settings, policy: GatePolicy, dataset: NewsDataset, drawn: Sequence[Document]) -> list[str]:
@@ -178,6 +183,7 @@ def evaluate(prepared: Prepared, selected: Collection[str], display: Display) ->
         model=prepared.model,
         predictions_digest=sha256_file(settings.predictions) if settings.predictions else "",
         judges=prepared.judges,
+        references=prepared.references,
         preflight=preflight,
         judging=judging,
         probes=probed,

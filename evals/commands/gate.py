@@ -35,9 +35,8 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Evaluate the gate of a report and print every condition."""
-    from evals.gate import evaluate_gate, not_evaluated
     from evals.reports import Verdict, read_report
-    from evals.reports.evidence import evidence
+    from evals.reports.references import gated, read_references
     from evals.reports.terminal import condition_line
 
     given = {name: value for name in GatePolicy.model_fields if (value := getattr(options, name)) is not None}
@@ -46,10 +45,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     )
     path = options.report / "report.json" if options.report.is_dir() else options.report
     report = read_report(path)
-    if report.complete:
-        gate = evaluate_gate(evidence(report), policy)
-    else:
-        gate = not_evaluated(report.gate.sentence.removeprefix("Gate not evaluated: ").rstrip("."), policy)
+    references = read_references(policy, report.judge, report.dataset)
+    reason = None if report.complete else report.gate.sentence.removeprefix("Gate not evaluated: ").rstrip(".")
+    gate = gated(report, policy, references, incomplete=reason).gate
     for condition in gate.conditions:
         console.print(condition_line(condition))
     console.print(gate.sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +57,8 @@ def run_list(options: argparse.Namespace, console: Console) -> int:
     from evals.judges.specs import KINDS
 
     for name, words in KINDS.items():
-        console.print(f"{name}\n    {words}", soft_wrap=False)
+        console.print(name)
+        console.print(textwrap.indent(textwrap.fill(words, min(console.width, 100) - 4), "    "))
     return 0
 
 

@@ -10,16 +10,11 @@ from datetime import UTC, datetime
 
 from evals.classic import classic_metrics
 from evals.evaluation import Evaluation, Sample, State
-from evals.gate import Tally, evaluate_gate, not_evaluated
+from evals.gate import Tally, not_evaluated
 from evals.judges.asking import Examined
 from evals.judges.probes import Probed
-from evals.metrics import METRIC, metric_fingerprint
-from evals.reports.evidence import evidence, judge_truth
 from evals.reports.model import (
     CategoryRow,
-    DatasetInfo,
-    JudgeInfo,
-    JudgeMember,
     ModelInfo,
     PassRate,
     PreflightInfo,
@@ -30,6 +25,8 @@ from evals.reports.model import (
     SampleRow,
 )
 from evals.reports.noise import noise, pair_rows
+from evals.reports.parts import dataset_info, judge_info
+from evals.reports.references import gated
 from evals.settings import GatePolicy
 from evals.statistics import wilson
 from fixtures.contracts.files import printable
@@ -49,16 +46,16 @@ def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
     verdicts, threshold = evaluation.judging.verdicts, evaluation.settings.threshold
     shared = Counter(sample.pair for sample in samples)
     report = Report(
-        gate=not_evaluated(incomplete or "yet", policy),
+        gate=not_evaluated("yet", policy),
         complete=incomplete is None,
         tally=tally,
         pass_rate=_pass_rate(tally, policy),
         classic=classic_metrics(
             [sample.document.label for sample in samples], [sample.prediction.predicted for sample in samples]
         ),
-        dataset=_dataset(evaluation),
+        dataset=dataset_info(evaluation.dataset, evaluation.drawn),
         model=_model(evaluation),
-        judge=_judge(evaluation),
+        judge=judge_info(evaluation.settings, evaluation.judges, distinct_pairs=len(evaluation.judging.verdicts)),
         settings=evaluation.settings.model_dump(mode="json"),
         categories=[
             CategoryRow(
@@ -75,10 +72,7 @@ def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
         probes=_probes(evaluation.probes),
         run=_run(evaluation),
     )
-    report = report.model_copy(update={"judge_truth": judge_truth(report, confidence=policy.confidence)})
-    if incomplete is not None:
-        return report
-    return report.model_copy(update={"gate": evaluate_gate(evidence(report), policy)})
+    return gated(report, policy, evaluation.references, incomplete=incomplete)
 
 
 def _tally(samples: Sequence[Sample]) -> Tally:
@@ -111,18 +105,6 @@ def _row(sample: Sample) -> SampleRow:
     )
 
 
-def _dataset(evaluation: Evaluation) -> DatasetInfo:
-    dataset = evaluation.dataset
-    return DatasetInfo(
-        name=dataset.name,
-        digest=dataset.digest("test"),
-        remove=list(dataset.remove),
-        total=len(dataset.splits["test"]),
-        drawn=len(evaluation.drawn),
-        dropped=dataset.dropped["test"],
-    )
-
-
 def _model(evaluation: Evaluation) -> ModelInfo:
     model = evaluation.model
     if model is None:
@@ -132,24 +114,6 @@ def _model(evaluation: Evaluation) -> ModelInfo:
         digest=model.digest,
         base_model=model.manifest.base_model,
         training=model.manifest.metrics,
-    )
-
-
-def _judge(evaluation: Evaluation) -> JudgeInfo:
-    settings = evaluation.settings
-    return JudgeInfo(
-        spec=settings.judge,
-        members=[
-            JudgeMember(spec=judge.spec, model=judge.model, is_llm=judge.is_llm, identity=dict(judge.identity))
-            for judge in evaluation.judges
-        ],
-        metric=METRIC,
-        metric_fingerprint=metric_fingerprint(),
-        score_mode=settings.score_mode,
-        threshold=settings.threshold,
-        repeats=settings.repeats,
-        confirm_failures=settings.confirm_failures,
-        distinct_pairs=len(evaluation.judging.verdicts),
     )
 
 

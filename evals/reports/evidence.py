@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from evals.conditions import Evidence, Judged, Paired
 from evals.reports.model import JudgeTruth, RateInfo, Report
-from evals.statistics import ClusteredRate, Interval, judge_error
+from evals.statistics import ClusteredRate, judge_error
+
+if TYPE_CHECKING:
+    from evals.calibration import CorrectedRate
 
 __all__ = ["evidence", "judge_truth", "judged_samples"]
 
@@ -51,7 +55,7 @@ def _rate(rate: ClusteredRate | None) -> RateInfo | None:
     return RateInfo(rate=rate.rate, low=low, high=high, samples=rate.samples, pairs=rate.clusters)
 
 
-def evidence(report: Report, corrected: Callable[[float], tuple[float, Interval] | None] | None = None) -> Evidence:
+def evidence(report: Report, corrected: Callable[[float], CorrectedRate] | None = None) -> Evidence:
     """Everything in ``report`` that a gate can ask for."""
     confusion = report.classic.confusion
     noise, baseline = report.noise, report.baseline

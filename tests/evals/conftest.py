@@ -91,11 +91,14 @@ class Evals:
             result = self.pytester.runpytest_inprocess(*arguments)
         return Run(int(result.ret), "\n".join([*result.outlines, *result.errlines]), self.out)
 
-    def run_process(self, *options, pairs=None, texts=None, command=("-m", "pytest", "evals"), **environment):
-        """Run a command to the end, in a process of its own."""
+    def run_process(
+        self, *options, pairs=None, texts=None, command=("-m", "pytest", "evals"), plain=False, **environment
+    ):
+        """Run a command to the end, in a process of its own; ``plain``: without the options of an evaluation."""
         given = self.data(pairs, texts) if pairs is not None else []
+        ours = [] if plain else ["-p", "no:cacheprovider", *given, "--save-to", str(self.out)]
         process = subprocess.run(
-            [sys.executable, *command, "-p", "no:cacheprovider", *given, "--save-to", str(self.out), *options],
+            [sys.executable, *command, *ours, *options],
             cwd=ROOT,
             env=self.environment | environment,
             stdout=subprocess.PIPE,

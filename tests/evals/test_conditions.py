@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
+from evals.calibration import CorrectedRate
 from evals.conditions import Evidence, Judged, Paired, Tally
 from evals.gate import evaluate_gate
 from evals.settings import GatePolicy
-from evals.statistics import Interval, score_test
+from evals.statistics import Estimate, Interval, score_test
 from fixtures.judge_server import Judge, JudgeServer
 from tests.evals.conftest import pairs
 from tests.evals.judge_bench import spec
@@ -117,11 +118,16 @@ class TestOthers:
 
     def test_a_corrected_rate_takes_the_place_of_the_raw_one(self, tmp_path):
         policy = {"rate": "corrected", "calibration": tmp_path, "min_pass_rate": 0.8}
-        evidence = Evidence(tally(95, 5), corrected=lambda confidence: (0.7, Interval(0.6, 0.79)))
+        evidence = Evidence(
+            tally(95, 5), corrected=lambda confidence: CorrectedRate(Estimate(0.7, Interval(0.6, 0.79)), None, "why")
+        )
         gate, found = judge(evidence, **policy)
         assert (gate.outcome, found["corrected pass rate"].value) == ("fail", 0.7)
         assert gate.sentence.startswith("Fail: corrected for the judge's errors, 70.0% of the samples pass (95 of 100")
-        gate, _ = judge(Evidence(tally(95, 5), corrected=lambda confidence: None), **policy)
+        gate, _ = judge(
+            Evidence(tally(95, 5), corrected=lambda confidence: CorrectedRate(None, None, "no better than chance")),
+            **policy,
+        )
         assert gate.outcome == "inconclusive"
 
     @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 3))

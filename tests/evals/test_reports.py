@@ -25,6 +25,7 @@ from evals.reports.build import build_report
 from evals.reports.deepeval import deepeval_json
 from evals.reports.junit import junit_xml
 from evals.reports.markdown import markdown
+from evals.reports.references import References
 from evals.settings import Settings
 from evals.verdicts import Verdict
 from evals.votes import PairVerdict, Vote
@@ -55,6 +56,7 @@ def report_of(rows, **given):
             model=None,
             predictions_digest="0" * 64,
             judges=(RubricJudge(read_taxonomy(None)),),
+            references=References(),
             preflight={},
             judging=Judging(
                 {sample.pair: PairVerdict(sample.verdict, (Vote("rubric", 0, sample.verdict),)) for sample in samples},

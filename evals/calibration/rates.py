@@ -1,0 +1,78 @@
+"""The pass rate, four ways, the recommended one first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from evals.calibration.model import EstimateRow, PassRates
+from evals.statistics import Estimate, correct_pass_rate, wilson
+
+__all__ = ["pass_rates", "rates_of_all"]
+
+_Method = Literal["judge alone", "labels only", "Rogan-Gladen", "PPI++"]
+
+
+def pass_rates(
+    truth: Sequence[bool], judged: Sequence[bool], others: Sequence[bool], *, random_sample: bool, confidence: float
+) -> PassRates:
+    """Rates from truth and verdicts on the labelled samples, and the verdicts on ``others``.
+
+    ``correct_pass_rate`` decides between them. ``random_sample``: the labelled
+    ones were drawn at random from all of them.
+    """
+    found = correct_pass_rate(truth, judged, others, random_sample=random_sample, confidence=confidence)
+    number = len(others) + (len(truth) if random_sample else 0)
+    recommended = None if found.method == "refused" else found.method
+    rows = [
+        _row("judge alone", found.raw, "as if the judge never erred"),
+        _row("labels only", found.labels_only, f"the {len(truth)} labelled samples, without the judge"),
+        _row("Rogan-Gladen", found.rogan_gladen, "the judge's rate, corrected by its error rates")
+        if found.rogan_gladen is not None
+        else _row("Rogan-Gladen", None, "the judge's error rates cannot correct this"),
+        _row("PPI++", found.prediction_powered, "the labels' rate, sharpened by the judge's verdicts on the rest")
+        if random_sample
+        else _row("PPI++", None, "needs the labels of a random part"),
+    ]
+    return PassRates(
+        recommended=recommended,
+        reason=found.reason,
+        judge_adds_nothing=found.judge_adds_nothing,
+        about=f"the {number:,} samples that were judged"
+        if random_sample
+        else f"the {number:,} samples without a label",
+        estimates=sorted(rows, key=lambda row: row.method != recommended),
+    )
+
+
+def rates_of_all(truth: Sequence[bool], judged: Sequence[bool], *, confidence: float) -> PassRates:
+    """The same where every sample has a label: ``truth`` is theirs, also of samples without a verdict."""
+    right, passed = sum(truth), sum(judged)
+    rows = [
+        _row(
+            "labels only",
+            Estimate(right / len(truth), wilson(right, len(truth), confidence=confidence)),
+            f"the truth: {right:,} of {len(truth):,} samples",
+        ),
+        _row(
+            "judge alone",
+            Estimate(passed / len(judged), wilson(passed, len(judged), confidence=confidence)),
+            "as if the judge never erred",
+        ),
+        _row("Rogan-Gladen", None, "nothing left to correct"),
+        _row("PPI++", None, "nothing left to sharpen"),
+    ]
+    return PassRates(
+        recommended="labels only",
+        reason="every sample is labelled: their own rate is the truth and needs no correction",
+        judge_adds_nothing=True,
+        about=f"all {len(truth):,} samples",
+        estimates=rows,
+    )
+
+
+def _row(method: _Method, estimate: Estimate | None, meaning: str) -> EstimateRow:
+    if estimate is None:
+        return EstimateRow(method=method, rate=None, low=None, high=None, meaning=meaning)
+    low, high = estimate.interval
+    return EstimateRow(method=method, rate=estimate.rate, low=low, high=high, meaning=meaning)
