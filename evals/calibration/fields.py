@@ -12,34 +12,29 @@ from evals.calibration.tables import Row, is_empty
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
 
-__all__ = ["ROLES", "Fields"]
-
-ROLES = {
-    "id": "names the sample",
-    "verdict": "is the judge's pass or fail",
-    "score": "is the judge's score",
-    "truth": "says what is true of the sample; a list holds several ratings",
-    "repeat": "numbers the judge's repeats",
-    "reason": "is the judge's reason",
-    "group": "groups samples, for rank correlations",
-}
-"""What a field may be for. It is called so in the file unless the user says otherwise; ``a.b`` is b within a."""
+__all__ = ["Fields"]
 
 
 class Fields(NamedTuple):
-    """Names of fields by role; roles that the file does not serve are absent."""
+    """Names of fields by role; roles that the file does not serve are absent.
+
+    Roles are id, verdict, score, truth, repeat, reason and group. A name ``a.b`` is b within a.
+    """
 
     names: Mapping[str, str]
 
     @classmethod
-    def of_file(cls, path: Path, rows: Sequence[Row], named: Mapping[str, str]) -> Fields:
-        """The fields that ``rows`` have. Raises UserError if one that the user ``named`` is nowhere."""
+    def of_file(cls, path: Path, rows: Sequence[Row], named: Mapping[str, str | None]) -> Fields:
+        """The fields that ``rows`` have, by the names given, else called as the role is.
+
+        Raises UserError if one that was named, or the id, is nowhere.
+        """
         found = {}
-        for role in ROLES:
-            name = named.get(role, role)
+        for role, given in named.items():
+            name = given or role
             if any(_within(row.values, name) is not None for row in rows):
                 found[role] = name
-            elif role in named or role == "id":
+            elif given is not None or role == "id":
                 there = ", ".join(map(printable, dict.fromkeys(column for row in rows for column in row.values)))
                 raise UserError(f'{path} has no field "{name}" (--{role}-field); its fields are {there}')
         return cls(found)

@@ -44,12 +44,13 @@ class _Sample:
 
 
 def read_judgements(
-    path: Path, named: Mapping[str, str], scale: Scale, *, threshold: float | None, confidence: float
+    path: Path, named: Mapping[str, str | None], scale: Scale, *, threshold: float | None, confidence: float
 ) -> tuple[JudgeData, list[Label]]:
     """A judge's verdicts, and the labels that stand beside them (none without a field for truth).
 
-    ``named`` maps roles (see `fields.ROLES`) to field names. Raises UserError for a
-    named field that is nowhere, and for all faulty lines at once.
+    ``named`` maps roles to field names, or to None where a field may be called as its
+    role is (see `Fields`). Raises UserError for a named field that is nowhere, and
+    for all faulty lines at once.
     """
     rows = read_table(path)
     fields = Fields.of_file(path, rows, named)

@@ -99,8 +99,8 @@ def _select(data: JudgeData, truth: Truth, drawn: Drawn | None) -> _Selection:
     """Which samples count. Labels of part focus were chosen for a disagreement, and count only if all are labelled."""
     labelled = [_Labelled(sample, truth.labels[sample.id]) for sample in data.samples if sample.id in truth.labels]
     if not labelled:
-        shown = f"{data.samples[0].id!r} is judged, {next(iter(truth.labels), 'nothing')!r} labelled"
-        raise UserError(f"{truth.name}: no label is of a sample that was judged ({shown})")
+        one, other = (next(iter(ids), "nothing") for ids in ([sample.id for sample in data.samples], truth.labels))
+        raise UserError(f"{truth.name}: no label is of a sample that was judged ({other} is labelled, {one} judged)")
     scored = [sample for sample in labelled if sample.judged.passed is not None]
     if not scored:
         raise UserError(f"{data.source.name}: the judge gave no verdict on any of the {len(labelled)} labelled samples")

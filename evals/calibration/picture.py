@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evals.calibration.model import Calibration
+from evals.calibration.model import Calibration, EstimateRow
 from evals.calibration.text import judge_in_words, percents
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import write_atomic
@@ -54,29 +56,40 @@ def draw(calibration: Calibration, path: Path) -> None:
 
 def _draw_rates(axes: Any, calibration: Calibration) -> None:
     rates = calibration.pass_rate
+    low, high = _span(rates.estimates)
     for place, row in enumerate(rates.estimates):
         colour = _RIGHT if row.method == rates.recommended else _PLAIN
         if row.rate is None or row.low is None or row.high is None:
-            axes.text(0.5, place, row.meaning, color=_PLAIN, ha="center", va="center", style="italic")
+            axes.text((low + high) / 2, place, row.meaning, color=_PLAIN, ha="center", va="center", style="italic")
             continue
         axes.plot([row.low, row.high], [place, place], color=colour, linewidth=3, solid_capstyle="butt")
         axes.plot([row.rate], [place], "o", color=colour, markersize=8)
         label = f"{row.rate:.1%}  ({percents(row.low, row.high)})"
-        # Beside the middle of the interval, above it, so that it never leaves the picture.
-        side = "left" if row.rate < 0.3 else "right" if row.rate > 0.7 else "center"
+        # To the side on which there is room, so that it never leaves the picture.
+        place_of_rate = (row.rate - low) / (high - low)
+        side = "left" if place_of_rate < 0.3 else "right" if place_of_rate > 0.7 else "center"
         axes.annotate(label, (row.rate, place), (0, 9), textcoords="offset points", ha=side, color=colour)
     names = [
         f"{row.method}\n(recommended)" if row.method == rates.recommended else row.method for row in rates.estimates
     ]
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.7)
-    axes.set_xlim(-0.02, 1.02)
+    margin = (high - low) / 50
+    axes.set_xlim(low - margin, high + margin)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_title(f"Pass rate of {rates.about}, {calibration.confidence:.0%} intervals", loc="left", fontsize=10)
     axes.grid(axis="x", color="#dfe3e8")
     axes.set_axisbelow(True)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+
+
+def _span(rows: Sequence[EstimateRow]) -> tuple[float, float]:
+    """The axis: from ten to ten per cent around all intervals."""
+    ends = [end for row in rows for end in (row.low, row.high) if end is not None]
+    return math.floor(min(ends) * 10 - 0.2) / 10 if min(ends) > 0.02 else 0.0, min(
+        1.0, math.ceil(max(ends) * 10 + 0.2) / 10
+    )
 
 
 def _draw_confusion(axes: Any, calibration: Calibration) -> None:

@@ -60,10 +60,8 @@ def _raters(agreement: Sequence[RaterAgreement], confidence: float) -> Iterator[
     if not agreement:
         return
     yield "Do the raters agree? (kappa: 0 is chance, 1 is full agreement)"
-    graded = any(row.spearman is not None for row in agreement)
-    rows = [
-        ("raters", ">samples", ">equal", ">kappa", f"{confidence:.0%} interval", ">rank correlation" if graded else "")
-    ]
+    last = ">rank correlation" if any(row.spearman is not None for row in agreement) else ""
+    rows = [("raters", ">samples", ">equal", ">kappa", f"{confidence:.0%} interval", last)]
     for row in sorted(agreement, key=_kappa_of)[:_RATERS_SHOWN]:
         names = printable(f"{row.first}, {row.second}")
         if row.kappa is None:
@@ -96,7 +94,7 @@ def _judge(calibration: Calibration) -> Iterator[str]:
     yield from _aligned(rows)
     if calibration.sensitivity and calibration.specificity:
         passed, slipped = calibration.sensitivity.rate, 1 - calibration.specificity.rate
-        yield f"  It passes {passed * 100:.0f} of 100 right answers; of 100 wrong ones {slipped * 100:.0f} slip through."
+        yield f"  It passes {passed * 100:.0f} of 100 right answers, and {slipped * 100:.0f} of 100 wrong ones."
 
 
 def _measured_on(rate: MeasuredRate) -> str:

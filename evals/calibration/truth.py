@@ -65,14 +65,14 @@ def of_labels(labels: Sequence[Label], *, name: str, pass_from: float | None, co
 
     An even split of verdicts is no truth: such samples are left out and named
     in ``ties``. Samples of part focus were chosen for a disagreement and are no
-    measure of how raters agree. Raises UserError where no two raters agree.
+    measure of how raters agree. Raises UserError where every split is even.
     """
     by_sample: defaultdict[str, list[Label]] = defaultdict(list)
     for label in labels:
         by_sample[label.id].append(label)
     raters = list(dict.fromkeys(label.rater for label in labels))
     agreement = agreement_of_raters([label for label in labels if label.part != "focus"], raters, confidence)
-    _refuse_full_disagreement(by_sample.values())
+    _refuse_full_disagreement(name, by_sample.values())
     truth: dict[str, TrueLabel] = {}
     ties: list[str] = []
     for sample, votes in by_sample.items():
@@ -89,13 +89,13 @@ def of_labels(labels: Sequence[Label], *, name: str, pass_from: float | None, co
     return Truth(name, rule, truth, raters, agreement, ties, weak_agreement(agreement))
 
 
-def _refuse_full_disagreement(samples: Collection[Sequence[Label]]) -> None:
-    several = [votes for votes in samples if len(votes) > 1]
-    # Of three raters who pass or fail, two always agree.
-    divided = [votes for votes in several if len({vote.rating.passed for vote in votes}) == len(votes)]
-    if several and len(divided) == len(samples):
-        names = " and ".join(sorted({vote.rater for votes in divided for vote in votes})[:5])
+def _refuse_full_disagreement(name: str, samples: Collection[Sequence[Label]]) -> None:
+    if not samples:
+        raise UserError(f"{name} holds no rating")
+    if all(2 * sum(vote.rating.passed for vote in votes) == len(votes) for votes in samples):
+        raters = sorted({vote.rater for votes in samples for vote in votes})
+        shown = ", ".join(raters[:5]) + (", ..." if len(raters) > 5 else "")
         raise UserError(
-            f"raters {names} disagree on each of the {len(divided)} samples that they rated: "
+            f"{name}: raters {shown} are evenly split on each of the {len(samples)} samples that they rated: "
             "there is no truth to hold the judge to"
         )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 from rich.console import Console
 
-from evals.calibration.fields import ROLES
 from evals.commands.options import CommandOptions, open_report, options_of
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import add_options
@@ -19,7 +18,18 @@ if TYPE_CHECKING:
     from evals.calibration.scale import Scale
     from evals.calibration.truth import Truth
 
-__all__ = ["CalibrateOptions", "add_parser", "run", "scale_of"]
+__all__ = ["add_label_options", "add_parser", "run", "scale_of"]
+
+FIELDS = {
+    "id": "names the sample",
+    "verdict": "is the judge's pass or fail",
+    "score": "is the judge's score",
+    "truth": "says what is true of the sample; a list holds several ratings",
+    "repeat": "numbers the judge's repeats",
+    "reason": "is the judge's reason; a.b is b within a",
+    "group": "groups samples, for rank correlations",
+}
+"""What a field of a foreign file may be for."""
 
 
 class CalibrateOptions(CommandOptions):
@@ -57,7 +67,7 @@ def add_parser(commands: Any) -> None:
     calibrate.add_argument("--allow-missing", action="store_true", help="leave out ratings that are missing")
     add_label_options(calibrate)
     calibrate.add_argument("--judgements", type=Path, metavar="FILE", help="verdicts of another system, one a line")
-    for role, words in ROLES.items():
+    for role, words in FIELDS.items():
         calibrate.add_argument(f"--{role}-field", metavar="NAME", help=f"of --judgements: {words} (default: {role})")
     add_options(calibrate.add_argument, CalibrateOptions)
     calibrate.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
@@ -111,7 +121,7 @@ def _ours(options: argparse.Namespace, settings: CalibrateOptions) -> tuple[Judg
     from evals.calibration.truth import of_report
     from fixtures.contracts.files import sha256_file
 
-    named = [f"--{role}-field" for role in ROLES if getattr(options, f"{role}_field") is not None]
+    named = [f"--{role}-field" for role in FIELDS if getattr(options, f"{role}_field") is not None]
     if named or settings.threshold is not None:
         raise UserError(f"{', '.join(named) or '--threshold'} is for --judgements; a report has its own")
     report, path = open_report(options.report)
@@ -125,7 +135,7 @@ def _theirs(options: argparse.Namespace, settings: CalibrateOptions) -> tuple[Ju
     from evals.calibration.truth import of_labels
 
     path = options.judgements
-    named = {role: name for role in ROLES if (name := getattr(options, f"{role}_field")) is not None}
+    named = {role: getattr(options, f"{role}_field") for role in FIELDS}
     data, labels = read_judgements(
         path,
         named,
@@ -140,7 +150,7 @@ def _theirs(options: argparse.Namespace, settings: CalibrateOptions) -> tuple[Ju
         raise UserError(f"{path}: the truth {there}")
     if options.ratings:
         return data, _rated(options, settings)
-    name = f"{named.get('truth', 'truth')} in {path.name}"
+    name = f"{named['truth'] or 'truth'} in {path.name}"
     return data, of_labels(labels, name=name, pass_from=settings.pass_from, confidence=settings.confidence)
 
 

@@ -94,7 +94,7 @@ def _show_categories(comparison: Comparison, names: tuple[str, str], console: Co
         "points",
         "lost",
         "gained",
-        "p (Holm)",
+        "Holm p",
         texts=["category"],
     )
     for row in changed:
@@ -167,7 +167,7 @@ def _points(share: float) -> str:
 
 
 def _p(value: float, before: str = "") -> str:
-    return f"{before}{value:.2g}" if value >= 0.0001 else f"{before.removesuffix('= ')}< 0.0001"
+    return f"{before}{value:.2g}" if value >= 0.0001 else f"{before.removesuffix('= ')}<{' ' if before else ''}0.0001"
 
 
 def _score(score: float | None) -> str:

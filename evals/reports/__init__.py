@@ -2,7 +2,7 @@
 
 ``model``     what ``report.json`` holds
 ``build``     from a finished evaluation to that
-``junit``, ``deepeval``, ``markdown``, ``terminal``   the projections
+``html``, ``junit``, ``deepeval``, ``markdown``, ``terminal``   the projections
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fixtures.contracts.files import sha256_text, write_atomic
 
 __all__ = ["FILES", "Report", "Verdict", "read_report", "remove_reports", "write_reports"]
 
-FILES = ("verdict.json", "report.json", "junit.xml", "deepeval-result.json", "summary.md")
+FILES = ("verdict.json", "report.json", "report.html", "junit.xml", "deepeval-result.json", "summary.md")
 
 
 def remove_reports(folder: Path) -> None:
@@ -30,11 +30,13 @@ def remove_reports(folder: Path) -> None:
 def write_reports(report: Report, folder: Path) -> None:
     """Write all files; ``verdict.json`` last, so that it never stands without the others."""
     from evals.reports.deepeval import deepeval_json
+    from evals.reports.html import html
     from evals.reports.junit import junit_xml
     from evals.reports.markdown import markdown
 
     text = report.to_json()
     write_atomic(folder / "report.json", text)
+    write_atomic(folder / "report.html", html(report))
     write_atomic(folder / "junit.xml", junit_xml(report))
     write_atomic(folder / "deepeval-result.json", deepeval_json(report))
     write_atomic(folder / "summary.md", markdown(report))
@@ -52,5 +54,5 @@ def read_report(path: Path) -> Report:
         raise UserError(f"cannot read report {path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path} is no report of this version: {place}: {first['msg']}") from error
+        place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+        raise UserError(f"{path} is no report of this version: {place}{first['msg']}") from error

@@ -53,6 +53,7 @@ def _stopped(report: Report) -> list[tuple[str, dict[str, Any]]]:
 
 
 _FILES = (
+    ("page", "report.html"),
     ("report", "report.json"),
     ("summary", "summary.md"),
     ("JUnit", "junit.xml"),
@@ -65,7 +66,6 @@ def condition_line(condition: Condition) -> str:
     """One requirement of the gate in a line."""
     value = "-" if condition.value is None else f"{condition.value:g}"
     if condition.value is not None and condition.low is not None and condition.high is not None:
-        value = (
-            f"{condition.value:.1%} ({condition.low:.1%} to {condition.high:.1%}), required {condition.required:.0%}"
-        )
+        bounds = f"{condition.low:.1%} to {condition.high:.1%}"
+        value = f"{condition.value:.1%} ({bounds}), required {condition.required * 100:g}%"
     return f"{condition.name}: {value}: {condition.outcome} ({condition.detail})"

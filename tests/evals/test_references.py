@@ -1,7 +1,5 @@
 """What a policy refers to: refused before a run costs anything, weighed by the gate after it."""
 
-import json
-
 import pytest
 
 from fixtures.judge_server import Judge, JudgeServer
@@ -9,10 +7,16 @@ from tests.evals.conftest import pairs
 from tests.evals.judge_bench import spec
 
 
+def rows(passing, total=300):
+    """The same samples each time, the first ``passing`` of them answered right."""
+    labels = ["sci.space" if number % 2 else "rec.autos" for number in range(total)]
+    return [(label, label if number < passing else "sci.med") for number, label in enumerate(labels)]
+
+
 @pytest.fixture
 def baseline(evals):
     """A finished report of 300 samples, 270 of them right, out of the way of later runs."""
-    run = evals.run(pairs=pairs(270, 30))
+    run = evals.run(pairs=rows(270))
     assert run.exit_code == 0
     saved = evals.folder / "baseline.json"
     saved.write_bytes((run.folder / "report.json").read_bytes())
@@ -23,7 +27,7 @@ def baseline(evals):
     ("passing", "margin", "outcome"), [(270, "0.02", "pass"), (262, "0.02", "inconclusive"), (240, "0.02", "fail")]
 )
 def test_a_run_against_a_baseline(evals, baseline, passing, margin, outcome):
-    run = evals.run("--baseline", str(baseline), "--margin", margin, pairs=pairs(passing, 300 - passing))
+    run = evals.run("--baseline", str(baseline), "--margin", margin, pairs=rows(passing))
     condition = run.verdict["conditions"][-1]
     assert (condition["name"], condition["outcome"]) == ("difference to the baseline", outcome)
     assert run.verdict["outcome"] == outcome
@@ -86,10 +90,11 @@ def test_a_calibration_of_another_judge_is_refused(evals):
         assert len(server.calls) == calls
 
 
-def test_a_judge_no_better_than_chance_corrects_nothing(evals):
+def test_a_judge_no_better_than_chance_is_not_saved_to_correct_by(evals):
     with JudgeServer(judge=Judge(score=lambda pair: 10)) as server:
-        saved, options = calibrate(evals, server)
-        run = evals.run(*options, "--rate", "corrected", "--calibration", str(saved), pairs=pairs(9, 3))
-    assert run.exit_code == 4
-    assert "no better than chance" in run.output
-    assert json.loads(saved.read_text())["specificity"]["rate"] == 0
+        run = evals.run("--judge", spec("endpoint", server.url), "--fail-on", "never", pairs=pairs(150, 150))
+    saved = evals.folder / "calibration.json"
+    done = evals.run_process(str(run.folder), "--save", str(saved), command=("-m", "evals", "calibrate"), plain=True)
+    assert done.exit_code == 2
+    assert "the judge is no better than chance: sensitivity 1 and specificity 0" in done.output
+    assert not saved.exists()
