@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from evals.commands import baseline, calibrate, compare, gate, judge, samples, verdicts
+from evals.commands import baseline, calibrate, compare, gate, judge, label, power, samples, verdicts
 from fixtures.contracts.errors import UserError
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (baseline, calibrate, compare, gate, judge, samples, verdicts):
+    for command in (baseline, calibrate, compare, gate, judge, label, power, samples, verdicts):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     # What is printed is names, texts and figures of others: nothing in it is markup or to be coloured.

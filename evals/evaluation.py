@@ -7,6 +7,7 @@ does the work, once, for the samples that were selected.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from evals.judges import Judge, Judgement, open_judges
 from evals.judges.asking import Examined
 from evals.judges.probes import Probed
 from evals.judging import Judging, Jury
+from evals.power import power_warning
 from evals.predictions import (
     ModelUnderTest,
     Prediction,
@@ -29,7 +31,6 @@ from evals.reports.parts import dataset_info, judge_info
 from evals.reports.references import References, read_references
 from evals.samples import draw
 from evals.settings import GatePolicy, Settings
-from evals.statistics import wilson
 from evals.verdicts import Verdict, VerdictStore
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import encodable, printable, sha256_file
@@ -137,12 +138,18 @@ def _notes(settings: Settings, policy: GatePolicy, dataset: NewsDataset, drawn: 
     ]
     if settings.num_samples is not None and settings.num_samples > len(drawn):
         notes.append(f"--num-samples {settings.num_samples}: the test split has {len(drawn)}; all are used")
-    bound = wilson(len(drawn), len(drawn), confidence=2 * policy.confidence - 1).low
-    if policy.gate == "rate" and bound < policy.min_pass_rate:
-        notes.append(
-            f"{len(drawn)} samples are too few: even if all pass, the lower bound is {bound:.1%} "
-            f"and {policy.min_pass_rate:.0%} is required"
-        )
+    warning = power_warning(len(drawn), policy)
+    if warning is not None:
+        notes.append(warning)
+    small = policy.min_category_samples
+    if policy.min_category_pass_rate:
+        counts = Counter(document.label for document in drawn)
+        few = sorted(label for label, count in counts.items() if count < small)
+        if few:
+            notes.append(
+                f"{len(few)} of {len(counts)} categories have fewer than {small} samples and cannot show their pass "
+                f"rate: {printable(', '.join(few[:5]))}"
+            )
     return notes
 
 

@@ -47,7 +47,7 @@ class BaselineQuestion(_Question):
 
     difference: float = Field(0.0, gt=-1, lt=1, description="true difference of the pass rates, new less baseline")
     discordance: float = Field(0.1, ge=0, le=1, description="share of samples on which the two differ")
-    margin: float = Field(0.02, ge=0, lt=1, description="loss that still counts as no worse")
+    margin: float = Field(0.02, gt=0, lt=1, description="loss that still counts as no worse")
 
 
 def add_parser(commands: Any) -> None:
@@ -72,16 +72,15 @@ def run_gate(options: argparse.Namespace, console: Console) -> int:
         raise UserError("--rate is needed: the true pass rate of the model that you think of")
     rate, required, confidence = asked.rate, asked.min_pass_rate, asked.confidence
     needed = gate_samples(rate, required, confidence=confidence, power=asked.power)
-    console.print(
-        f"A gate requires {required:.6g} at confidence {confidence:.6g}; the model's true pass rate is {rate:.6g}."
-    )
     rows = {n: gate_chances(rate, required, n, confidence=confidence) for n in _ladder(asked, needed)}
+    required_rate = f"A gate requires {_percent(required)} at {_percent(confidence)} confidence"
+    console.print(f"{required_rate}; the model's true pass rate is {_percent(rate)}.")
     console.print(_table(["passes", "inconclusive", "fails"], rows), soft_wrap=False)
     if needed is None:
         console.print("The true rate equals the requirement: no number of samples decides that.")
     else:
         verdict = "passes" if rate > required else "fails"
-        console.print(f"From {needed:,} samples on it {verdict} in at least {asked.power:.0%} of all runs.")
+        console.print(f"From {needed:,} samples on it {verdict} in at least {_percent(asked.power)} of all runs.")
     return 0
 
 
@@ -90,33 +89,28 @@ def run_baseline(options: argparse.Namespace, console: Console) -> int:
     from evals.statistics import noninferiority_power, noninferiority_samples, paired_power, paired_samples
 
     asked = options_of(BaselineQuestion, options)
-    truth = (asked.difference, asked.discordance)
-    margin, confidence, power = asked.margin, asked.confidence, asked.power
+    truth, confidence, power = (asked.difference, asked.discordance), asked.confidence, asked.power
     try:
-        no_worse = noninferiority_samples(*truth, margin=margin, confidence=confidence, power=power)
+        no_worse = noninferiority_samples(*truth, margin=asked.margin, confidence=confidence, power=power)
         different = paired_samples(*truth, confidence=confidence, power=power)
     except ValueError as error:
         raise UserError(f"power baseline: {error}") from error
-    console.print(
-        f"The new model's true pass rate is {asked.difference:+.6g} against the baseline's, and the two differ on "
-        f"{asked.discordance:.6g} of the samples."
-    )
-    rows = {
-        n: (
-            noninferiority_power(*truth, n, margin=margin, confidence=confidence),
-            paired_power(*truth, n, confidence=confidence),
-        )
-        for n in _ladder(asked, no_worse, different)
-    }
-    console.print(_table([f"no worse than -{margin:.6g}", "different"], rows), soft_wrap=False)
+    numbers = _ladder(asked, no_worse, different)
+    rows = {n: [noninferiority_power(*truth, n, margin=asked.margin, confidence=confidence)] for n in numbers}
+    names = ["shown to be no worse"]
+    if asked.difference:
+        names.append("shown to differ")
+        rows = {n: [*row, paired_power(*truth, n, confidence=confidence)] for n, row in rows.items()}
+    differ = f"the two differ on {_percent(asked.discordance)} of the samples"
+    console.print(f"The new model's true pass rate is {_against(asked.difference)} the baseline's; {differ}.")
+    console.print(_table(names, rows), soft_wrap=False)
+    margin, often = _points(asked.margin), f"in {_percent(power)} of all runs"
     if no_worse is None:
-        console.print(
-            f"The model is worse by {margin:.6g} or more: no number of samples rightly shows that it is no worse."
-        )
+        console.print(f"It is worse by the margin of {margin} or more: to show that it is no worse would be an error.")
     else:
-        console.print(f"With {no_worse:,} samples it is shown to be no worse in {power:.0%} of all runs.")
+        console.print(f"{no_worse:,} samples show that it is no worse, with a margin of {margin}, {often}.")
     if different is not None:
-        console.print(f"With {different:,} samples it is shown to be different in {power:.0%} of all runs.")
+        console.print(f"{different:,} samples show that the two differ {often}.")
     return 0
 
 
@@ -134,3 +128,17 @@ def _table(names: Sequence[str], rows: Mapping[int, Sequence[float]]) -> Table:
     for number, chances in rows.items():
         table.add_row(f"{number:,}", *(f"{chance:.1%}" for chance in chances))
     return table
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.6g}%"
+
+
+def _against(difference: float) -> str:
+    if difference == 0:
+        return "equal to"
+    return f"{_points(abs(difference))} {'below' if difference < 0 else 'above'}"
+
+
+def _points(difference: float) -> str:
+    return f"{difference * 100:.6g} points"
