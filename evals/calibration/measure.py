@@ -64,7 +64,7 @@ def calibrate(
     )
     if chosen.random is None:
         everything = [sample.truth.passed for sample in chosen.labelled]
-        rates = rates_of_all(everything, passed, confidence=confidence)
+        rates = rates_of_all(everything, passed, total=len(data.samples), confidence=confidence)
     else:
         rates = pass_rates(right, passed, chosen.others, random_sample=chosen.random, confidence=confidence)
     return Calibration(
@@ -100,7 +100,7 @@ def _select(data: JudgeData, truth: Truth, drawn: Drawn | None) -> _Selection:
     labelled = [_Labelled(sample, truth.labels[sample.id]) for sample in data.samples if sample.id in truth.labels]
     if not labelled:
         one, other = (next(iter(ids), "nothing") for ids in ([sample.id for sample in data.samples], truth.labels))
-        raise UserError(f"{truth.name}: no label is of a sample that was judged ({other} is labelled, {one} judged)")
+        raise UserError(f"{truth.name}: no label is of a sample that was judged ({other} is labelled, {one} is judged)")
     scored = [sample for sample in labelled if sample.judged.passed is not None]
     if not scored:
         raise UserError(f"{data.source.name}: the judge gave no verdict on any of the {len(labelled)} labelled samples")

@@ -45,8 +45,8 @@ def pass_rates(
     )
 
 
-def rates_of_all(truth: Sequence[bool], judged: Sequence[bool], *, confidence: float) -> PassRates:
-    """The same where every sample has a label: ``truth`` is theirs, also of samples without a verdict."""
+def rates_of_all(truth: Sequence[bool], judged: Sequence[bool], *, total: int, confidence: float) -> PassRates:
+    """The same where every verdict has a label: ``truth`` is theirs, and that of samples without a verdict."""
     right, passed = sum(truth), sum(judged)
     rows = [
         _row(
@@ -64,9 +64,9 @@ def rates_of_all(truth: Sequence[bool], judged: Sequence[bool], *, confidence: f
     ]
     return PassRates(
         recommended="labels only",
-        reason="every sample is labelled: their own rate is the truth and needs no correction",
+        reason="every judged sample is labelled: the labels are the truth and need no correction",
         judge_adds_nothing=True,
-        about=f"all {len(truth):,} samples",
+        about=f"all {total:,} samples" if len(truth) == total else f"the {len(truth):,} labelled samples",
         estimates=rows,
     )
 

@@ -164,4 +164,4 @@ def _cell(row: Row, rater: str, value: Any) -> _Cell:
 
 def _text(values: Mapping[str, Any], name: str) -> str:
     value = values.get(name)
-    return "" if value is None else str(value).strip()
+    return "" if value is None else printable(str(value)).strip()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from rich.console import Console
+from rich.text import Text
 
 from evals.commands.options import CommandOptions, open_report, options_of
 from fixtures.contracts.errors import UserError
@@ -101,7 +102,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         raise UserError("name a report, or another system's verdicts by --judgements FILE")
     data, truth = (_ours if options.judgements is None else _theirs)(options, settings)
     found = calibrate(data, truth, drawn=options.labels, confidence=settings.confidence, worst=settings.worst)
-    console.print(describe(found))
+    console.print(Text(describe(found)))
     if options.json is not None:
         write_atomic(options.json, found.to_json())
     if options.picture is not None:

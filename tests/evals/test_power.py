@@ -100,8 +100,8 @@ def test_mistakes(run, arguments, problem):
 class TestWarning:
     def test_few_samples(self):
         assert power_warning(100, GatePolicy()) == (
-            "100 samples are too few for this gate: a model whose true pass rate is 85% shows the required 80% in 35% of "
-            "all runs; 380 samples would make that 80%"
+            "100 samples are too few for this gate: a model whose true pass rate is 85% shows the required 80% in 35% "
+            "of all runs; 380 samples would make that 80%"
         )
 
     def test_enough_samples(self):

@@ -284,7 +284,7 @@ def test_hostile_texts_break_no_report(evals, workers, shared_data):
 
 def test_too_few_samples_are_warned_about(evals):
     run = evals.run(pairs=pairs(8, 0))
-    assert "8 samples are too few: even if all pass, the lower bound is 74.7% and 80% is required" in run.output
+    assert "8 samples are too few for this gate: a model whose true pass rate is 85% shows" in run.output
 
 
 def test_a_full_disk_is_one_clear_line(evals):

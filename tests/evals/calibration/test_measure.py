@@ -80,7 +80,8 @@ class TestAgainstTheLabelsOfTheData:
         assert rates.recommended == rates.estimates[0].method == "labels only"
         assert rates.estimates[0].rate == report.classic.accuracy == 58 / 78
         assert (rates.estimates[0].low, rates.estimates[0].high) == wilson(58, 78, confidence=0.95)
-        assert "needs no correction" in rates.reason
+        assert "need no correction" in rates.reason
+        assert rates.about == "all 78 samples"
         assert [row.rate for row in rates.estimates[1:]] == [54 / 75, None, None]
 
     def test_pairs_that_err_alike_are_one_disagreement(self):
@@ -200,10 +201,11 @@ class TestPassRates:
         assert found.truth.random is None
         assert "raters are evenly split on 1 samples" in found.notes[0]
         assert found.pass_rate.estimates[0].rate == 1.0
+        assert found.pass_rate.about == "the 2 labelled samples"
 
     def test_no_label_is_of_a_judged_sample(self):
         truth = Truth("ratings.csv", "majority", {"x": TrueLabel(True)})
-        with pytest.raises(UserError, match=r"no label is of a sample that was judged \(x is labelled, 0 judged\)"):
+        with pytest.raises(UserError, match=r"no label is of a sample that was judged \(x is labelled, 0 is judged\)"):
             measured(judge(True), truth)
 
     def test_some_labels_are_of_others(self):
