@@ -55,6 +55,8 @@ class Condition(BaseModel):
     low: float | None = Field(description="one-sided lower bound at the gate's confidence")
     high: float | None = Field(description="one-sided upper bound at the gate's confidence")
     required: float
+    bound: Literal["at least", "at most"] = "at least"
+    unit: Literal["share", "count", "difference"] = Field(default="share", description="difference: of two shares")
     outcome: Outcome
     detail: str
 
@@ -156,6 +158,8 @@ def _every_sample(evidence: Evidence) -> Condition:
         low=None,
         high=None,
         required=0,
+        bound="at most",
+        unit="count",
         outcome="fail" if tally.failed else "pass",
         detail=f"{tally.failed} of {tally.scored} samples failed",
     )
@@ -215,7 +219,8 @@ def _no_worse(evidence: Evidence, policy: GatePolicy) -> Condition:
     paired = evidence.baseline
     name = "difference to the baseline"
     if paired is None or paired.matched == 0:
-        return _undecided(name, -policy.margin, "no samples in common with a baseline")
+        nothing = _undecided(name, -policy.margin, "no samples in common with a baseline")
+        return nothing.model_copy(update={"unit": "difference"})
     found = no_worse(paired.gained, paired.lost, paired.matched, margin=policy.margin, confidence=policy.confidence)
     detail = (
         f"{paired.matched} samples in common with {paired.name}: {paired.gained} gained, {paired.lost} lost; "
@@ -227,6 +232,7 @@ def _no_worse(evidence: Evidence, policy: GatePolicy) -> Condition:
         low=found.low,
         high=found.high,
         required=-policy.margin,
+        unit="difference",
         outcome=found.outcome,
         detail=f"{detail}; {found.way_out}" if found.way_out else detail,
     )
@@ -234,7 +240,8 @@ def _no_worse(evidence: Evidence, policy: GatePolicy) -> Condition:
 
 def _flips(evidence: Evidence, policy: GatePolicy, maximum: float) -> Condition:
     if evidence.flips is None or evidence.flips[1] == 0:
-        return _undecided("judge's flip rate", maximum, "the judge was asked once about each pair; --repeats 3 or more")
+        once = "the judge was asked once about each pair; --repeats 3 or more"
+        return _undecided("judge's flip rate", maximum, once).model_copy(update={"bound": "at most"})
     flipped, pairs = evidence.flips
     low, high = wilson(flipped, pairs, confidence=_two_sided(policy))
     outcome: Outcome = "pass" if high <= maximum else "fail" if low > maximum else "inconclusive"
@@ -244,6 +251,7 @@ def _flips(evidence: Evidence, policy: GatePolicy, maximum: float) -> Condition:
         low=low,
         high=high,
         required=maximum,
+        bound="at most",
         outcome=outcome,
         detail=f"{flipped} of {pairs} distinct pairs; {_bounds(policy, 'Wilson')}",
     )

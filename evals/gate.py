@@ -87,6 +87,8 @@ def _unscored(tally: Tally, policy: GatePolicy) -> Condition:
         low=None,
         high=None,
         required=allowed,
+        bound="at most",
+        unit="count" if policy.max_unscored_share is None else "share",
         outcome="pass" if met else "incomplete",
         detail=f"{tally.unscored} of {tally.total} samples without a verdict; {shown} allowed",
     )

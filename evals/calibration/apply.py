@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from evals.calibration.model import Calibration
+from evals.calibration.rates import by_error_rates
 from evals.reports.model import JudgeInfo, SampleRow
-from evals.statistics import Estimate, rogan_gladen, wilson
+from evals.statistics import Estimate, wilson
 from fixtures.contracts.errors import UserError
 
 __all__ = ["CorrectedRate", "corrected_rate", "read_calibration", "why_unusable"]
@@ -82,15 +83,7 @@ def corrected_rate(
     if reason is not None or sensitivity is None or specificity is None:
         return CorrectedRate(None, raw, reason or "")
     try:
-        estimate = rogan_gladen(
-            pass_rate=raw.rate,
-            samples=scored,
-            sensitivity=sensitivity.rate,
-            passing_labels=sensitivity.effective,
-            specificity=specificity.rate,
-            failing_labels=specificity.effective,
-            confidence=confidence,
-        )
+        estimate = by_error_rates(raw.rate, scored, sensitivity, specificity, confidence=confidence)
     except ValueError as error:
         return CorrectedRate(None, raw, str(error))
     return CorrectedRate(

@@ -59,6 +59,7 @@ def calibrate(
     passed = [sample.passed for sample in chosen.measured]
     clusters = [sample.judged.cluster for sample in chosen.measured]
     error = judge_error(right, passed, pairs=clusters, confidence=confidence)
+    sensitivity, specificity = (_rate(rate) if rate else None for rate in (error.sensitivity, error.specificity))
     found, rows = disagreements(
         [(sample.judged, sample.truth.passed) for sample in chosen.scored], data.source.threshold, worst
     )
@@ -66,7 +67,15 @@ def calibrate(
         everything = [sample.truth.passed for sample in chosen.labelled]
         rates = rates_of_all(everything, passed, total=len(data.samples), confidence=confidence)
     else:
-        rates = pass_rates(right, passed, chosen.others, random_sample=chosen.random, confidence=confidence)
+        rates = pass_rates(
+            right,
+            passed,
+            chosen.others,
+            sensitivity=sensitivity,
+            specificity=specificity,
+            random_sample=chosen.random,
+            confidence=confidence,
+        )
     return Calibration(
         source=data.source,
         judge=data.judge,
@@ -83,8 +92,8 @@ def calibrate(
         confidence=confidence,
         kappa=kappa_info(right, passed, confidence=confidence, observed=error.accuracy.interval),
         accuracy=_rate(error.accuracy),
-        sensitivity=_rate(error.sensitivity) if error.sensitivity else None,
-        specificity=_rate(error.specificity) if error.specificity else None,
+        sensitivity=sensitivity,
+        specificity=specificity,
         confusion=Confusion(**error.confusion._asdict()),
         correlations=_correlations(chosen.measured),
         flips=data.flips,

@@ -5,23 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from evals.calibration.model import EstimateRow, PassRates
-from evals.statistics import Estimate, correct_pass_rate, wilson
+from evals.calibration.model import EstimateRow, MeasuredRate, PassRates
+from evals.statistics import Correction, Estimate, correct_pass_rate, rogan_gladen, wilson
 
-__all__ = ["pass_rates", "rates_of_all"]
+__all__ = ["by_error_rates", "pass_rates", "rates_of_all"]
 
 _Method = Literal["judge alone", "labels only", "Rogan-Gladen", "PPI++"]
 
 
+def by_error_rates(
+    rate: float, samples: int, sensitivity: MeasuredRate, specificity: MeasuredRate, *, confidence: float
+) -> Estimate:
+    """Rogan and Gladen's rate behind the judge's ``rate`` on ``samples``.
+
+    The error rates are worth their distinct pairs, not the samples that share
+    them: other samples come in other pairs. Raises ValueError where a judge with
+    such errors cannot give such a rate, or none can be corrected.
+    """
+    return rogan_gladen(
+        pass_rate=rate,
+        samples=samples,
+        sensitivity=sensitivity.rate,
+        passing_labels=sensitivity.effective,
+        specificity=specificity.rate,
+        failing_labels=specificity.effective,
+        confidence=confidence,
+    )
+
+
 def pass_rates(
-    truth: Sequence[bool], judged: Sequence[bool], others: Sequence[bool], *, random_sample: bool, confidence: float
+    truth: Sequence[bool],
+    judged: Sequence[bool],
+    others: Sequence[bool],
+    *,
+    sensitivity: MeasuredRate | None,
+    specificity: MeasuredRate | None,
+    random_sample: bool,
+    confidence: float,
 ) -> PassRates:
     """Rates from truth and verdicts on the labelled samples, and the verdicts on ``others``.
 
     ``correct_pass_rate`` decides between them. ``random_sample``: the labelled
-    ones were drawn at random from all of them.
+    ones were drawn at random from all of them; if not, only the error rates
+    carry over, which are worth their distinct pairs.
     """
     found = correct_pass_rate(truth, judged, others, random_sample=random_sample, confidence=confidence)
+    if found.method == "Rogan-Gladen" and sensitivity is not None and specificity is not None:
+        found = _by_pairs(found, len(others), sensitivity, specificity, confidence)
     number = len(others) + (len(truth) if random_sample else 0)
     recommended = None if found.method == "refused" else found.method
     rows = [
@@ -43,6 +73,17 @@ def pass_rates(
         else f"the {number:,} samples without a label",
         estimates=sorted(rows, key=lambda row: row.method != recommended),
     )
+
+
+def _by_pairs(
+    found: Correction, samples: int, sensitivity: MeasuredRate, specificity: MeasuredRate, confidence: float
+) -> Correction:
+    try:
+        estimate = by_error_rates(found.raw.rate, samples, sensitivity, specificity, confidence=confidence)
+    except ValueError as error:
+        return found._replace(method="refused", recommended=None, rogan_gladen=None, reason=str(error))
+    useless = found.judge_adds_nothing or estimate.interval.width > found.labels_only.interval.width
+    return found._replace(recommended=estimate, rogan_gladen=estimate, judge_adds_nothing=useless)
 
 
 def rates_of_all(truth: Sequence[bool], judged: Sequence[bool], *, total: int, confidence: float) -> PassRates:

@@ -93,8 +93,8 @@ def _judge(calibration: Calibration) -> Iterator[str]:
     rows.append(("agrees beyond chance (kappa)", *_kappa(calibration.kappa), "0 is chance, 1 is full agreement"))
     yield from _aligned(rows)
     if calibration.sensitivity and calibration.specificity:
-        passed, slipped = calibration.sensitivity.rate, 1 - calibration.specificity.rate
-        yield f"  It passes {passed * 100:.0f} of 100 right answers, and {slipped * 100:.0f} of 100 wrong ones."
+        right, wrong = 100 * calibration.sensitivity.rate, 100 * (1 - calibration.specificity.rate)
+        yield f"  It passes {right:.0f} of 100 right answers, and {wrong:.0f} of 100 wrong ones."
 
 
 def _measured_on(rate: MeasuredRate) -> str:
@@ -153,10 +153,8 @@ def _pass_rates(calibration: Calibration) -> Iterator[str]:
         else:
             rows.append((best, row.method, f"{row.rate:.1%}", percents(row.low, row.high), row.meaning))
     yield from _aligned(rows)
-    if rates.recommended is None:
-        said = f"None can be recommended: {rates.reason}."
-    else:
-        said = f"Recommended: {rates.recommended}, because {rates.reason}."
+    said = f"Recommended: {rates.recommended}, because" if rates.recommended else "None can be recommended:"
+    said += f" {rates.reason}."
     yield from textwrap.wrap(said, _WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 

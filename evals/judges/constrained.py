@@ -145,7 +145,7 @@ class Row:
 
     def _choose(self, logits: torch.Tensor, allowed: np.ndarray) -> int:
         if self._length - len(self.tokens) <= _RESERVE and self._matcher.validate_tokens([self._grammar.quote]):
-            return self._grammar.quote
+            return int(self._grammar.quote)
         candidates = logits[torch.from_numpy(allowed)].double()
         if not self._temperature:
             return int(allowed[int(candidates.argmax())])

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from evals.reports.in_words import judge_in_words, noise_in_words, truth_in_words, usage_in_words
 from evals.reports.model import CategoryRow, PassRate, Report, SampleRow
 from fixtures.contracts.files import printable
 
@@ -97,7 +98,7 @@ def _samples(report: Report) -> Iterator[_Block]:
     )
     if not worst:
         return
-    shown = f"the worst {min(_FOLDED, len(worst))} of {len(worst):,}" if len(worst) > WORST else f"all {len(worst)}"
+    shown = f"the worst {_FOLDED} of {len(worst):,}" if len(worst) > _FOLDED else f"all {len(worst)}, the worst first"
     first = min(WORST, len(worst))
     heading = [f"## Samples that did not pass ({shown})", ""]
     yield _Block(f"the worst {first} samples that did not pass", heading + _table(worst[:first]))
@@ -115,80 +116,6 @@ def _folded(summary: str, lines: Sequence[str]) -> list[str]:
 def _table(samples: Sequence[SampleRow]) -> list[str]:
     head = ["| sample | expected | predicted | score | reason | text |", "| --- | --- | --- | ---: | --- | --- |"]
     return head + [_sample(sample) for sample in samples]
-
-
-def judge_in_words(report: Report) -> str:
-    """Who judged; says plainly when it was no LLM."""
-    judge = report.judge
-    if not judge.is_llm:
-        return f"{judge.spec} - rules that apply the metric's rubric to category names; it is no LLM"
-    said = f"{judge.spec} (model {judge.model}, scores {judge.score_mode}"
-    if len(judge.members) > 1:
-        said += f", panel of {len(judge.members)}"
-    if judge.repeats > 1:
-        said += f", median of {judge.repeats} repeats"
-    return said + ")"
-
-
-def usage_in_words(report: Report) -> str:
-    """What the judge was asked in this run, and what that cost."""
-    usage = report.run.usage
-    said = f"asked {usage.calls} times, {usage.cache_hits} verdicts from the store"
-    if usage.retries or usage.bad_answers:
-        said += f"; {usage.retries} requests repeated, {usage.bad_answers} answers were no verdict"
-    if report.judge.is_llm and usage.tokens_in:
-        about = "about " if usage.tokens_estimated else ""
-        said += f"; {about}{usage.tokens_in:,} tokens in, {usage.tokens_out:,} out"
-    if usage.cost is not None:
-        said += f"; cost {usage.cost:.4g}"
-    if report.judge.is_llm and usage.latency_median is not None and usage.latency_p95 is not None:
-        said += f"; latency {usage.latency_median:.2f} s (median), {usage.latency_p95:.2f} s (95th percentile)"
-    return said
-
-
-def noise_in_words(report: Report) -> list[str]:
-    """How much votes disagreed, if anything was asked twice; and whether the judge could be misled."""
-    said = []
-    noise, judge = report.noise, report.judge
-    if noise is not None and noise.flip_rate is not None and judge.repeats > 1:
-        said.append(
-            f"repeats: {noise.flipped_pairs} of {noise.pairs} pairs flipped ({noise.flip_rate:.1%}), "
-            f"score spread {noise.mean_spread:.3f} on average, {noise.max_spread:.2f} at most"
-        )
-    if noise is not None and noise.disagreement_rate is not None and len(judge.members) > 1:
-        said.append(
-            f"panel: judges disagree on passing {noise.disagreed_pairs} of {noise.pairs} pairs "
-            f"({noise.disagreement_rate:.1%})"
-        )
-    if noise is not None and noise.confirmed_pairs:
-        said.append(
-            f"confirmations: {noise.overturned_pairs} of {noise.confirmed_pairs} failing pairs pass when judged again "
-            f"({noise.overturned_samples} samples); not counted, for failures alone got a second chance"
-        )
-    if report.probes is not None:
-        probes = report.probes
-        said.append(f"probes: {probes.succeeded} of {len(probes.probes)} attempts to mislead the judge succeeded")
-    return said
-
-
-def truth_in_words(report: Report) -> list[str]:
-    """How the judge does against the labels; what they say of the model is the accuracy and needs no judge."""
-    truth = report.judge_truth
-    if truth is None:
-        return []
-    said = []
-    for name, rate, words in (
-        ("sensitivity", truth.sensitivity, "right answers pass"),
-        ("specificity", truth.specificity, "wrong answers fail"),
-    ):
-        if rate is None:
-            said.append(f"judge's {name}: not measured, there is no such answer")
-        else:
-            said.append(
-                f"judge's {name}: {rate.rate:.1%} of {words} ({rate.low:.1%} to {rate.high:.1%}; "
-                f"{rate.samples} samples, {rate.pairs} distinct pairs)"
-            )
-    return said
 
 
 def _category(row: CategoryRow) -> str:
@@ -236,6 +163,6 @@ def escape(text: str) -> str:
     Markdown is read, so no backslash stops them; an invisible mark within does.
     """
     text = " ".join(printable(text).split())
-    text = re.sub(r"(?<=[@#!&%~])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", "\u200b", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?<=[@#!])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", "\u200b", text, flags=re.IGNORECASE)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]()#+!|~@$])", r"\\\1", text)

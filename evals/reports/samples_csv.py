@@ -24,7 +24,7 @@ __all__ = ["COLUMNS", "samples_csv"]
 
 COLUMNS = tuple(SampleRow.model_fields)
 # Blanks before the sign do not stop every program; the wide signs are those of Japanese keyboards.
-_FORMULA = re.compile(r"[\s\ufeff]*[=+\-@'\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_FORMULA = re.compile(r"[\s\ufeff]*[=+\-@'\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def samples_csv(report: Report) -> str:

@@ -64,8 +64,16 @@ _FILES = (
 
 def condition_line(condition: Condition) -> str:
     """One requirement of the gate in a line."""
-    value = "-" if condition.value is None else f"{condition.value:g}"
-    if condition.value is not None and condition.low is not None and condition.high is not None:
-        bounds = f"{condition.low:.1%} to {condition.high:.1%}"
-        value = f"{condition.value:.1%} ({bounds}), required {condition.required * 100:g}%"
-    return f"{condition.name}: {value}: {condition.outcome} ({condition.detail})"
+    value = _amount(condition, condition.value)
+    if condition.low is not None and condition.high is not None:
+        value += f" ({_amount(condition, condition.low)} to {_amount(condition, condition.high)})"
+    required = f"{condition.bound} {_amount(condition, condition.required, digits='g')}"
+    return f"{condition.name}: {value}, {required} required: {condition.outcome} ({condition.detail})"
+
+
+def _amount(condition: Condition, value: float | None, *, digits: str = ".1f") -> str:
+    if value is None:
+        return "-"
+    if condition.unit == "count":
+        return f"{value:g}"
+    return f"{value * 100:{digits}}%" if condition.unit == "share" else f"{value * 100:+{digits}} points"

@@ -67,18 +67,13 @@ def score(value: float | None) -> str:
     return f"{value:.1f}" if value == round(value, 1) else f"{value:.3f}"
 
 
-_COUNTS = {"unscored samples", "every sample"}
-_AT_MOST = _COUNTS | {"unscored share", "judge's flip rate"}
-_DIFFERENCES = {"difference to the baseline"}
-
-
 def _amount(condition: Condition, value: float | None) -> str:
     """A value of a condition, in its unit."""
     if value is None:
         return NOTHING
-    if condition.name in _COUNTS:
+    if condition.unit == "count":
         return f"{value:,.0f}"
-    return points(value) if condition.name in _DIFFERENCES else percent(value)
+    return points(value) if condition.unit == "difference" else percent(value)
 
 
 def measured(condition: Condition) -> str:
@@ -90,16 +85,16 @@ def bounds(condition: Condition) -> str:
     """The one-sided bounds, if there are any."""
     if condition.low is None or condition.high is None:
         return NOTHING
-    if condition.name in _DIFFERENCES:
+    if condition.unit == "difference":
         return points_between(condition.low, condition.high)
     return f"{_amount(condition, condition.low)} to {_amount(condition, condition.high)}"
 
 
 def requirement(condition: Condition) -> str:
     """What the gate asks for."""
-    unit = condition.name in _COUNTS | _DIFFERENCES
-    amount = _amount(condition, condition.required) if unit else required(condition.required)
-    return f"at {'most' if condition.name in _AT_MOST else 'least'} {amount}"
+    share = condition.unit == "share"
+    amount = required(condition.required) if share else _amount(condition, condition.required)
+    return f"{condition.bound} {amount}"
 
 
 def figure(value: Any) -> str:

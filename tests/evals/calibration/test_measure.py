@@ -157,6 +157,28 @@ class TestPassRates:
         assert rates.about == "the 1,000 samples without a label"
         assert "say --labels random" in found.notes[-1]
 
+    def test_labels_from_elsewhere_are_worth_their_pairs(self):
+        report = judged((300, 0, 100, 100))
+        data = judged_report(report, name="report.json", digest="0" * 64, confidence=0.95)
+        rows = [row for place, row in enumerate(report.samples) if place % 2]
+        truth = Truth("r", "majority", {row.id: TrueLabel(row.predicted == row.expected) for row in rows})
+        found = measured(data, truth)
+        # All right answers are one pair: nobody knows what the judge makes of another one.
+        assert found.sensitivity.effective == pytest.approx(1)
+        best = found.pass_rate.estimates[0]
+        assert (best.method, best.rate) == ("Rogan-Gladen", pytest.approx(0.6))
+        expected = rogan_gladen(
+            pass_rate=0.8,
+            samples=250,
+            sensitivity=1.0,
+            passing_labels=1.0,
+            specificity=0.5,
+            failing_labels=100,
+            confidence=0.95,
+        )
+        assert (best.low, best.high) == pytest.approx(expected.interval)
+        assert found.pass_rate.judge_adds_nothing
+
     def test_the_user_may_know_how_labels_were_drawn(self):
         data, unknown, _ = self.random_labels(part=None)
         assert measured(data, unknown, "random").pass_rate.recommended == "PPI++"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
+from evals.calibration import CorrectedRate
 from evals.gate import Evidence, evaluate_gate, not_evaluated
 from evals.reports.evidence import evidence
 from evals.reports.model import (
@@ -24,7 +25,7 @@ from evals.reports.model import (
     VoteRow,
 )
 from evals.settings import GatePolicy
-from evals.statistics import Interval
+from evals.statistics import Estimate, Interval
 from fixtures.contracts.files import printable
 from tests.evals.reports.report_parts import CATEGORIES, judge, report, run, samples, tally_of
 
@@ -196,7 +197,8 @@ def compared() -> Report:
         high=0.053, confidence=0.95,
     )  # fmt: skip
     judged = report(samples(600, right=0.88), policy=policy, gate=not_evaluated("yet", policy), baseline=baseline)
-    gate = evaluate_gate(evidence(judged, lambda confidence: (0.861, Interval(0.836, 0.884))), policy)
+    corrected = CorrectedRate(Estimate(0.861, Interval(0.836, 0.884)), None, "made up")
+    gate = evaluate_gate(evidence(judged, lambda confidence: corrected), policy)
     return judged.model_copy(update={"gate": gate, "complete": True})
 
 
