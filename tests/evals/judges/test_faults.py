@@ -103,6 +103,16 @@ def test_a_staying_fault_leaves_pairs_unscored_and_says_why(bench, kind, fault, 
 
 
 @KINDS
+def test_a_request_that_the_server_rejects_is_not_repeated(bench, kind):
+    """As when one prompt is too long for the model: the others are judged all the same."""
+    with JudgeServer({"rec.autos": repeat(Status(400, "maximum context length is 4096 tokens"))}) as server:
+        judging = bench.judge(spec(kind, server.url))
+    assert scores(judging) == [1.0, None, 1.0]
+    assert "answered 400 Bad Request: maximum context length is 4096 tokens" in errors(judging)[1]
+    assert len(server.calls) == 3
+
+
+@KINDS
 @pytest.mark.parametrize(
     ("judge", "message"),
     [
