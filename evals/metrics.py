@@ -17,7 +17,7 @@ from deepeval.models import DeepEvalBaseLLM
 from deepeval.test_case import LLMTestCase, SingleTurnParams
 
 from evals.judges.answers import Answer
-from evals.judges.base import Judgement
+from evals.judges.base import JudgeFailure, Judgement
 from evals.judges.untrusted import as_data
 
 __all__ = ["CRITERIA", "METRIC", "RUBRIC", "STEPS", "category_precision", "measure", "metric_fingerprint", "prompt_for"]
@@ -81,10 +81,23 @@ class _Relay(DeepEvalBaseLLM):
 async def measure(judgement: Judgement, ask: Callable[[str], Awaitable[Answer]]) -> tuple[float, str]:
     """Score in 0..1 and reason: GEval builds the prompt, ``ask`` has it answered, GEval reads the verdict.
 
-    Raises what ``ask`` raises.
+    Raises what ``ask`` raises, or JudgeFailure if GEval itself fails.
     """
-    metric = category_precision(_Relay(ask), threshold=0.5)
-    score = await metric.a_measure(_case(judgement), _show_indicator=False)
+    raised: list[Exception] = []
+
+    async def recorded(prompt: str) -> Answer:
+        try:
+            return await ask(prompt)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    metric = category_precision(_Relay(recorded), threshold=0.5)
+    try:
+        score = await metric.a_measure(_case(judgement), _show_indicator=False)
+    except Exception as error:
+        # DeepEval puts its own error in the place of some that a model raises, by words in their message.
+        raise raised[-1] if raised else JudgeFailure(f"GEval failed: {error}") from error
     return score, str(metric.reason)
 
 
