@@ -8,7 +8,19 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from evals.commands import baseline, calibrate, compare, gate, judge, label, power, samples, verdicts
+from evals.commands import (
+    baseline,
+    calibrate,
+    compare,
+    gate,
+    history,
+    judge,
+    label,
+    power,
+    report,
+    samples,
+    verdicts,
+)
 from fixtures.contracts.errors import UserError
 
 
@@ -20,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (baseline, calibrate, compare, gate, judge, label, power, samples, verdicts):
+    for command in (baseline, calibrate, compare, gate, history, judge, label, power, report, samples, verdicts):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     # What is printed is names, texts and figures of others: nothing in it is markup or to be coloured.

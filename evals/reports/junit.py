@@ -59,6 +59,10 @@ def junit_xml(report: Report, *, family: Family = "xunit2") -> str:
     if family == "xunit1":
         for case in suite.iter("testcase"):
             case.attrib |= {"file": _TEST.as_posix(), "line": _line()}
+    for element in suites.iter():
+        # A report may have been written or changed elsewhere, and XML has no form for most control characters.
+        element.text = printable(element.text) if element.text else None
+        element.attrib = {name: printable(value) for name, value in element.attrib.items()}
     ET.indent(suites)
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -73,7 +77,7 @@ def _line() -> str:
 
 def _gate_case(suite: ET.Element, report: Report) -> None:
     case = ET.SubElement(suite, "testcase", {"classname": "evals.gate", "name": "gate", "time": "0.000"})
-    outcome, sentence = report.gate.outcome, printable(report.gate.sentence)
+    outcome, sentence = report.gate.outcome, report.gate.sentence
     tag = {"pass": None, "not evaluated": "skipped", "incomplete": "error"}.get(outcome, "failure")
     if tag is not None:
         ET.SubElement(case, tag, {"type": outcome, "message": sentence})
