@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evals.deciding import way_out
 from evals.noninferiority import no_worse
 from evals.settings import GatePolicy
 from evals.statistics import Interval, holm, judge_error, macro_f1, score_test, wilson
@@ -126,6 +127,14 @@ def _undecided(name: str, required: float, detail: str) -> Condition:
     )
 
 
+def _with_way_out(condition: Condition, policy: GatePolicy, *, of: str = "samples", worth: float = 1.0) -> Condition:
+    """An open condition with the number of samples that would decide it."""
+    if condition.outcome != "inconclusive" or condition.value is None:
+        return condition
+    said = way_out(condition.value, condition.required, confidence=policy.confidence, of=of, worth=worth)
+    return condition.model_copy(update={"detail": f"{condition.detail}; {said}"})
+
+
 def _two_sided(policy: GatePolicy) -> float:
     # Two one-sided tests at `confidence` each: the ends of this two-sided interval.
     return 2 * policy.confidence - 1
@@ -193,6 +202,8 @@ def _categories(evidence: Evidence, policy: GatePolicy) -> list[Condition]:
         if condition.outcome == "fail" and p_value > 1 - policy.confidence:
             detail = f"{condition.detail}; too low by itself, not among {len(p_values)} categories (Holm)"
             found[category] = condition.model_copy(update={"outcome": "inconclusive", "detail": detail})
+        else:
+            found[category] = _with_way_out(condition, policy, of="samples of it")
     return list(found.values())
 
 
@@ -207,7 +218,7 @@ def _accuracy(evidence: Evidence, policy: GatePolicy, minimum: float) -> Conditi
     right = sum(row[index] for index, row in enumerate(evidence.confusion))
     total = sum(map(sum, evidence.confusion))
     interval = wilson(right, total, confidence=_two_sided(policy))
-    return _at_least("accuracy", right / total, interval, minimum, _bounds(policy, "Wilson"))
+    return _with_way_out(_at_least("accuracy", right / total, interval, minimum, _bounds(policy, "Wilson")), policy)
 
 
 def _macro_f1(evidence: Evidence, policy: GatePolicy, minimum: float) -> Condition:
@@ -245,7 +256,7 @@ def _flips(evidence: Evidence, policy: GatePolicy, maximum: float) -> Condition:
     flipped, pairs = evidence.flips
     low, high = wilson(flipped, pairs, confidence=_two_sided(policy))
     outcome: Outcome = "pass" if high <= maximum else "fail" if low > maximum else "inconclusive"
-    return Condition(
+    condition = Condition(
         name="judge's flip rate",
         value=flipped / pairs,
         low=low,
@@ -255,6 +266,7 @@ def _flips(evidence: Evidence, policy: GatePolicy, maximum: float) -> Condition:
         outcome=outcome,
         detail=f"{flipped} of {pairs} distinct pairs; {_bounds(policy, 'Wilson')}",
     )
+    return _with_way_out(condition, policy, of="distinct pairs") if maximum > 0 else condition
 
 
 def _judge(evidence: Evidence, policy: GatePolicy, name: str, minimum: float) -> Condition:
@@ -272,4 +284,6 @@ def _judge(evidence: Evidence, policy: GatePolicy, name: str, minimum: float) ->
         kind = "right" if name == "sensitivity" else "wrong"
         return _undecided(title, minimum, f"no {kind} answer to show it on")
     detail = f"{rate.samples} samples, {rate.clusters} distinct pairs; bounds clustered on pairs"
-    return _at_least(title, rate.rate, rate.interval, minimum, detail)
+    condition = _at_least(title, rate.rate, rate.interval, minimum, detail)
+    # Each pair is worth so many independent ones; more of the same pairs would show nothing new.
+    return _with_way_out(condition, policy, of="distinct pairs", worth=rate.effective / rate.clusters)

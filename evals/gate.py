@@ -13,8 +13,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from evals.conditions import Condition, Evidence, Outcome, Tally, conditions
+from evals.deciding import way_out
 from evals.settings import GatePolicy
-from evals.statistics import samples_to_decide, wilson
+from evals.statistics import wilson
 
 __all__ = ["Condition", "Evidence", "Gate", "Outcome", "Tally", "evaluate_gate", "not_evaluated", "run_fails"]
 
@@ -126,18 +127,5 @@ def _of_the_rate(condition: Condition, tally: Tally, policy: GatePolicy) -> str:
         f"and {condition.high:.1%}"
     )
     if condition.outcome == "inconclusive" and policy.rate == "raw":
-        said += _way_out(tally.passed / tally.scored, policy)
+        said += f"; {way_out(tally.passed / tally.scored, policy.min_pass_rate, confidence=policy.confidence)}"
     return said
-
-
-def _way_out(rate: float, policy: GatePolicy) -> str:
-    needed = samples_to_decide(rate, policy.min_pass_rate, confidence=policy.confidence)
-    if needed is None:
-        return "; no number of samples decides a rate that equals the requirement"
-    return f"; if the rate is truly {rate:.1%}, about {_round_up(needed):,} samples would decide it with 80% power"
-
-
-def _round_up(number: int) -> int:
-    """Two significant digits, upwards: the estimate is no better than that."""
-    step: int = 10 ** max(0, len(str(number)) - 2)
-    return -(-number // step) * step

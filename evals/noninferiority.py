@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import ceil, inf, sqrt
+from math import inf, sqrt
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
+from evals.deciding import round_up
 from evals.statistics import noninferiority, noninferiority_samples, paired_difference
 from evals.statistics.paired import score_distance
 
@@ -63,6 +64,4 @@ def _way_out(gained: int, lost: int, samples: int, margin: float, confidence: fl
         exact = noninferiority_samples(difference, discordance, margin=margin, confidence=confidence, power=_POWER)
         needed = exact or needed
     needed = max(needed, samples + 1)
-    # Two significant digits, upwards: the estimate is no better than that.
-    step: int = 10 ** max(0, len(str(ceil(needed))) - 2)
-    return f"if this is the true difference, about {ceil(needed / step) * step:,} samples decide it with 80% power"
+    return f"if this is the true difference, about {round_up(needed):,} samples decide it with 80% power"

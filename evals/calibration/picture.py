@@ -76,7 +76,7 @@ def _draw_rates(axes: Any, calibration: Calibration) -> None:
     axes.set_ylim(len(names) - 0.4, -0.7)
     margin = (high - low) / 50
     axes.set_xlim(low - margin, high + margin)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value * 100:g}%")
     axes.set_title(f"Pass rate of {rates.about}, {calibration.confidence:.0%} intervals", loc="left", fontsize=10)
     axes.grid(axis="x", color="#dfe3e8")
     axes.set_axisbelow(True)

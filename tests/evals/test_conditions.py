@@ -1,6 +1,7 @@
 """Everything else that a gate can ask for, and what it answers to odd evidence."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -155,6 +156,56 @@ class TestOthers:
             assert gate.outcome == "incomplete"
         else:
             assert gate.outcome == max((condition.outcome for condition in gate.conditions), key=ORDER.index)
+
+
+class TestWaysOut:
+    """What is open says how much more would decide it, and that number is right."""
+
+    def test_every_open_condition_says_it(self):
+        evidence = Evidence(
+            tally(150, 50),
+            {"a": tally(75, 25)},
+            confusion=((75, 25), (25, 75)),
+            expected_categories=2,
+            judged=[Judged(True, number % 5 > 0, (f"p{number}", "x")) for number in range(60)],
+            flips=(10, 100),
+            baseline=Paired("b", 200, 10, 12),
+        )
+        gate, found = judge(
+            evidence,
+            min_pass_rate=0.74,
+            min_category_pass_rate={"*": 0.72},
+            min_accuracy=0.74,
+            baseline="b",
+            max_flip_rate=0.12,
+            min_judge_sensitivity=0.85,
+        )
+        assert "about 12,000 samples would decide it with 80% power" in gate.sentence
+        for name, of in (
+            ("pass rate of a", "samples of it would decide it"),
+            ("accuracy", "samples would decide it"),
+            ("judge's flip rate", "distinct pairs would decide it"),
+            ("judge's sensitivity", "distinct pairs would decide it"),
+            ("difference to the baseline", "samples decide it with 80% power"),
+        ):
+            assert found[name].outcome == "inconclusive"
+            assert of in found[name].detail, found[name].detail
+
+    @given(st.integers(30, 300).flatmap(lambda n: st.tuples(st.integers(1, n - 1), st.just(n))))
+    def test_the_number_is_larger_than_what_there_was(self, counts):
+        passed, total = counts
+        _, found = judge(
+            Evidence(tally(passed, total - passed), {"a": tally(passed, total - passed)}),
+            min_accuracy=None,
+            min_category_pass_rate={"*": 0.8},
+        )
+        detail = found["pass rate of a"].detail
+        if number := re.search(r"about ([0-9,]+) samples", detail):
+            assert int(number[1].replace(",", "")) > total
+
+    def test_a_rate_that_equals_the_requirement(self):
+        _, found = judge(Evidence(tally(80, 20), {"a": tally(80, 20)}), min_category_pass_rate={"*": 0.8})
+        assert "no number of samples of it decides a rate that equals" in found["pass rate of a"].detail
 
 
 # -- through a run -----------------------------------------------------------------
