@@ -126,7 +126,8 @@ def prepare(settings: Settings, policy: GatePolicy, notes: Sequence[str] = ()) -
     predictions = None
     if settings.predictions is not None:
         predictions = read_predictions(settings.predictions, dataset.splits["test"], drawn)
-    references = read_references(policy, judge_info(settings, judges), dataset_info(dataset, drawn))
+    ids = {document.id for document in drawn}
+    references = read_references(policy, judge_info(settings, judges), dataset_info(dataset, drawn), ids)
     notes = [*notes, *_notes(settings, policy, dataset, drawn)]
     return Prepared(settings, policy, dataset, drawn, model, predictions, judges, references, notes)
 

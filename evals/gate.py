@@ -71,16 +71,10 @@ def run_fails(gate: Gate, fail_on: Literal["fail", "inconclusive", "never"]) -> 
 
 def _unscored(tally: Tally, policy: GatePolicy) -> Condition:
     if policy.max_unscored_share is not None:
-        allowed = policy.max_unscored_share
+        name, allowed = "unscored share", policy.max_unscored_share
         value = tally.unscored / tally.total if tally.total else 0.0
-        name, shown = "unscored share", f"at most {allowed:.1%}"
     else:
-        allowed, value, name, shown = (
-            policy.max_unscored,
-            tally.unscored,
-            "unscored samples",
-            f"at most {policy.max_unscored}",
-        )
+        name, allowed, value = "unscored samples", policy.max_unscored, tally.unscored
     met = value <= allowed and tally.scored > 0
     return Condition(
         name=name,
@@ -91,7 +85,7 @@ def _unscored(tally: Tally, policy: GatePolicy) -> Condition:
         bound="at most",
         unit="count" if policy.max_unscored_share is None else "share",
         outcome="pass" if met else "incomplete",
-        detail=f"{tally.unscored} of {tally.total} samples without a verdict; {shown} allowed",
+        detail=f"{tally.unscored} of {tally.total} samples without a verdict",
     )
 
 

@@ -240,6 +240,7 @@ class EvalsSession:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         """After everybody else: write the reports, have the last word, decide the exit status."""
+        brief = self._leave_samples_to_us()
         yield
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -248,25 +249,37 @@ class EvalsSession:
         from evals.reports import write_reports
         from evals.reports.build import build_report
 
-        report = build_report(self._evaluation, incomplete=self._why_incomplete())
         try:
+            report = build_report(self._evaluation, incomplete=self._why_incomplete())
             write_reports(report, self.settings.save_to)
         except UserError as error:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self._terminal(f"ERROR: {error}", red=True, bold=True)
             return
-        self._show(report)
+        self._show(report, brief)
         gate_decides = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not self.other_failures
         if gate_decides and report.complete:
             failed = run_fails(report.gate, self.settings.fail_on)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
 
-    def _show(self, report: Report) -> None:
-        from evals.reports.terminal import summary_lines
+    def _leave_samples_to_us(self) -> bool:
+        """Whether failing samples are shown as a line each, not as pytest's blocks, which would bury the verdict."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        option = self.config.option
+        if reporter is None or self.other_failures or option.verbose > 0 or option.tbstyle != "auto":
+            return False
+        option.tbstyle = "no"
+        reporter.reportchars = ""
+        return True
+
+    def _show(self, report: Report, brief: bool) -> None:
+        from evals.reports.terminal import sample_lines, summary_lines
 
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.section("evaluation")
+        for line in sample_lines(report) if brief else ():
+            self._terminal(line)
         for line, markup in summary_lines(report, self.settings.save_to):
             self._terminal(line, **markup)
         self._repeat_after_deepeval(report.gate.sentence)

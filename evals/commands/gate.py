@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     )
     path = options.report / "report.json" if options.report.is_dir() else options.report
     report = read_report(path)
-    references = read_references(policy, report.judge, report.dataset)
+    references = read_references(policy, report.judge, report.dataset, {row.id for row in report.samples})
     reason = None if report.complete else report.gate.sentence.removeprefix("Gate not evaluated: ").rstrip(".")
     gate = gated(report, policy, references, incomplete=reason).gate
     for condition in gate.conditions:

@@ -6,6 +6,7 @@ before a run costs anything.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +35,18 @@ class References:
     calibration: Calibration | None = None
 
 
-def read_references(policy: GatePolicy, judge: JudgeInfo, dataset: DatasetInfo) -> References:
-    """Read what ``policy`` names, for a run with this judge on this data set. Raises UserError."""
+def read_references(
+    policy: GatePolicy, judge: JudgeInfo, dataset: DatasetInfo, sample_ids: Collection[str]
+) -> References:
+    """Read what ``policy`` names, for a run of this judge on these samples. Raises UserError."""
     baseline = file = calibration = None
     if policy.baseline is not None:
         file = report_file(find_report(policy.baseline, STORAGE))
         baseline = read_report(file)
         reasons = [f"the baseline is {said}" for said in [unfinished(baseline)] if said]
         reasons += other_measure(baseline, judge, dataset)
+        if not any(row.id in sample_ids for row in baseline.samples):
+            reasons.append("no sample is in both; the same --num-samples and --seed draw the same ones")
         if reasons:
             raise UserError(f"--baseline {policy.baseline}:" + "".join(f"\n  {reason}" for reason in reasons))
     if policy.calibration is not None:

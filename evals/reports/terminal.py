@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from evals.gate import Condition, Outcome
 from evals.reports.markdown import judge_in_words, noise_in_words, truth_in_words, usage_in_words
 from evals.reports.model import Report
 
-__all__ = ["COLOURS", "condition_line", "summary_lines"]
+__all__ = ["COLOURS", "condition_line", "sample_lines", "summary_lines"]
 
 COLOURS: dict[Outcome, dict[str, bool]] = {
     "pass": {"green": True, "bold": True},
@@ -18,6 +19,22 @@ COLOURS: dict[Outcome, dict[str, bool]] = {
     "incomplete": {"red": True, "bold": True},
     "not evaluated": {"yellow": True},
 }
+
+
+def sample_lines(report: Report) -> Iterator[str]:
+    """A line for each sample that did not pass."""
+    for row in report.samples:
+        if row.state == "unscored":
+            yield _short(f"unscored {row.id}: {row.error}")
+        elif row.state == "failed":
+            yield _short(
+                f"failed   {row.id}: expected {row.expected}, got {row.predicted}, score {row.score:.3g}: {row.reason}"
+            )
+
+
+def _short(line: str, limit: int = 240) -> str:
+    line = line.translate({ord(end): " " for end in "\n\r\t"})
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def summary_lines(report: Report, folder: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -67,8 +84,9 @@ def condition_line(condition: Condition) -> str:
     value = _amount(condition, condition.value)
     if condition.low is not None and condition.high is not None:
         value += f" ({_amount(condition, condition.low)} to {_amount(condition, condition.high)})"
-    required = f"{condition.bound} {_amount(condition, condition.required, digits='g')}"
-    return f"{condition.name}: {value}, {required} required: {condition.outcome} ({condition.detail})"
+    needed = f"{condition.bound} {_amount(condition, condition.required, digits='g')}"
+    needed += " required" if condition.bound == "at least" else " allowed"
+    return f"{condition.name}: {value}, {needed}: {condition.outcome} ({condition.detail})"
 
 
 def _amount(condition: Condition, value: float | None, *, digits: str = ".1f") -> str:

@@ -57,6 +57,12 @@ def test_other_scales_and_absent_files_are_refused(evals, baseline, options, mes
     assert message in run.output
 
 
+def test_a_baseline_of_other_samples_is_refused(evals, baseline):
+    run = evals.run("--baseline", str(baseline), pairs=rows(40, 40), texts=[f"another text {n}" for n in range(40)])
+    assert run.exit_code == 4
+    assert "no sample is in both" in run.output
+
+
 def calibrate(evals, server, **judge):
     options = ["--judge", spec("endpoint", server.url), "--fail-on", "never"]
     run = evals.run(*options, pairs=pairs(150, 150))

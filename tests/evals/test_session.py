@@ -157,8 +157,31 @@ class TestSelection:
         assert not run.folder.exists()
 
 
-def test_a_failing_sample_says_what_went_wrong(evals):
-    run = evals.run(pairs=[("sci.space", "sci.med"), ("rec.autos", "rec.autos")], texts=["the orbit\nof the moon", "b"])
+def test_a_failing_sample_is_one_line(evals):
+    rows = [("sci.space", "sci.med"), ("rec.autos", "rec.autos"), ("rec.autos", "sci.space")]
+    run = evals.run(pairs=rows)
+    lines = [line for line in run.output.splitlines() if line.startswith("failed ")]
+    assert len(lines) == 2
+    assert "expected sci.space, got sci.med, score 0.5: Not the expected category" in "".join(lines)
+    assert "FAILURES" not in run.output
+    assert "short test summary" not in run.output
+
+
+def test_an_unscored_sample_is_one_line(evals):
+    run = evals.run(
+        "--judge",
+        "fixtures.judges:FailingJudge",
+        pairs=[("sci.space", "sci.med"), ("rec.autos", "rec.autos")],
+        FAKE_JUDGE_FAILS_ON="sci.med",
+    )
+    lines = [line for line in run.output.splitlines() if line.startswith("unscored ") and "answered 503" in line]
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("options", [("-v",), ("--tb=short",)])
+def test_a_failing_sample_says_what_went_wrong(evals, options):
+    rows = [("sci.space", "sci.med"), ("rec.autos", "rec.autos")]
+    run = evals.run(*options, pairs=rows, texts=["the orbit\nof the moon", "b"])
     assert "CategoryPrecision 0.5 < 0.8: expected sci.space, got sci.med" in run.output
     assert "reason: Not the expected category, but both are about the sciences." in run.output
     assert "text:   the orbit of the moon" in run.output
