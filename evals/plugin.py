@@ -22,8 +22,8 @@ from fixtures.contracts.settings import add_options
 if TYPE_CHECKING:
     from deepeval.test_case import LLMTestCase
 
+    from evals.answers import Answers
     from evals.assertions import JudgedMetric
-    from evals.session import Answers
     from fixtures.datasets import Document
 
 EVALS = Path(__file__).parent
@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         if "evals_folder" in worker:
-            from evals.session import WorkerAnswers
+            from evals.answers import WorkerAnswers
 
             config.stash[ANSWERS] = WorkerAnswers(Path(worker["evals_folder"]))
     elif _is_evaluation(config) and not config.option.help:
