@@ -56,16 +56,8 @@ class OllamaJudge:
         self._temperature = settings.judge_temperature
         self._max_tokens = settings.judge_max_tokens
         self._format = _SCHEMA
-        self.transport = Transport(
-            url.rstrip("/"),
-            None,
-            timeout=settings.judge_timeout,
-            retries=settings.judge_retries,
-            concurrency=settings.judge_concurrency,
-        )
-        # The limiter holds back what is too much; while one verdict is read and stored, the next question waits there.
-        self.concurrency = 2 * self.transport.limiter.most
-        self._patience = min(2, settings.judge_retries)
+        self.transport = Transport(url, None, settings)
+        self.concurrency = self.transport.concurrency
 
     async def close(self) -> None:
         """Close the connections."""
@@ -78,11 +70,11 @@ class OllamaJudge:
     async def examine(self, question: Question) -> tuple[Reply, Capabilities]:
         """Answer with the schema enforced, else in JSON mode, else by the prompt alone."""
         notes = []
-        requests = 0
+        requests = tokens_in = tokens_out = 0
         question = with_canary(question)
         for self._format in _LADDER:
             try:
-                response = await self.transport.post("/api/chat", self._body(question), retries=self._patience)
+                response = await self.transport.post("/api/chat", self._body(question), first=True)
             except JudgeUnavailable as error:
                 if "not found" in str(error):
                     raise JudgeUnavailable(f"{error}; `ollama pull {self.model}` fetches it") from error
@@ -95,6 +87,8 @@ class OllamaJudge:
                 continue
             requests += response.requests
             reply = self._read(response)
+            tokens_in += reply.tokens_in or 0
+            tokens_out += reply.tokens_out or 0
             if enforced(reply.text) or self._format is not _SCHEMA:
                 break
             notes.append(f"{self._format}: accepted, but ignored (Ollama before 0.5?)")
@@ -104,6 +98,8 @@ class OllamaJudge:
         held = self._format if self._format is _SCHEMA else None
         if held is None:
             notes.append(f"answers are not held to a schema ({self._format}), only checked")
+        if reply.tokens_in is not None:
+            reply = replace(reply, tokens_in=tokens_in, tokens_out=tokens_out)
         reply = replace(reply, requests=requests)
         return reply, Capabilities(reply.model, held, reply.tokens is not None, tuple(notes))
 

@@ -84,16 +84,8 @@ class ChatJudge:
         }
         self._refused: set[str] = set()
         self._rung = LADDER[0]
-        self.transport = Transport(
-            url.rstrip("/"),
-            key,
-            timeout=settings.judge_timeout,
-            retries=settings.judge_retries,
-            concurrency=settings.judge_concurrency,
-        )
-        # The limiter holds back what is too much; while one verdict is read and stored, the next question waits there.
-        self.concurrency = 2 * self.transport.limiter.most
-        self._patience = min(2, settings.judge_retries)
+        self.transport = Transport(url, key, settings)
+        self.concurrency = self.transport.concurrency
 
     async def close(self) -> None:
         """Close the connections."""
@@ -151,7 +143,7 @@ class ChatJudge:
         requests = 0
         while True:
             try:
-                response = await self.transport.post("/chat/completions", self._body(question), retries=self._patience)
+                response = await self.transport.post("/chat/completions", self._body(question), first=True)
                 return Response(response.body, requests + response.requests, response.seconds)
             except Rejected as error:
                 requests += error.requests

@@ -24,6 +24,7 @@ from tenacity.wait import wait_random, wait_random_exponential
 from evals.judges.base import JudgeFailure, JudgeUnavailable
 from evals.judges.limiter import Limiter
 from evals.judges.secrets import masked
+from evals.settings import JudgeSettings
 from fixtures.contracts.files import printable
 
 __all__ = ["Rejected", "Response", "Transport"]
@@ -66,14 +67,14 @@ class _Transient(Exception):
 class Transport:
     """Posts to one server. To be used in one event loop; close it there."""
 
-    def __init__(
-        self, server: str, key: SecretStr | None, *, timeout: float, retries: int, concurrency: int | None
-    ) -> None:
-        self.server = server
-        self.limiter = Limiter(concurrency)
+    def __init__(self, url: str, key: SecretStr | None, settings: JudgeSettings) -> None:
+        self.server = url.rstrip("/")
+        self.limiter = Limiter(settings.judge_concurrency)
+        self.concurrency = 2 * self.limiter.most
+        """Questions worth having: while one verdict is read and stored, the next question waits for its place."""
         self._key = key
-        self._timeout = timeout
-        self._retries = retries
+        self._timeout = settings.judge_timeout
+        self._retries = settings.judge_retries
         self._session: aiohttp.ClientSession | None = None
         self._refusal: JudgeUnavailable | None = None
 
@@ -83,11 +84,15 @@ class Transport:
             await self._session.close()
             self._session = None
 
-    async def post(self, path: str, body: Mapping[str, Any], *, retries: int | None = None) -> Response:
-        """The server's answer to ``body``. Raises Rejected, JudgeUnavailable or JudgeFailure."""
+    async def post(self, path: str, body: Mapping[str, Any], *, first: bool = False) -> Response:
+        """The server's answer to ``body``; to a ``first`` question a user waits, so it is repeated less often.
+
+        Raises Rejected, JudgeUnavailable or JudgeFailure.
+        """
         attempts = 0
+        retries = min(2, self._retries) if first else self._retries
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(1 + (self._retries if retries is None else retries)),
+            stop=stop_after_attempt(1 + retries),
             wait=_pause,
             retry=retry_if_exception_type(_Transient),
             reraise=True,
