@@ -252,9 +252,5 @@ class Jury:
         return Asked(seat.judge.identity, self._metric, self._settings.score_mode, seat.judgement, seat.repeat)
 
 
-def _fails(verdict: Verdict, threshold: float) -> bool:
-    return verdict.score is not None and verdict.score < threshold
-
-
 def _said(error: Exception) -> str:
     return printable(masked(" ".join(str(error).split())))[:1000]

@@ -70,7 +70,7 @@ def _read_remote(text: str, kind: str, rest: str) -> Spec:
     if urlsplit(url).username is not None or urlsplit(url).password is not None:
         raise UserError(f"--judge {kind}:{model}@...: a URL with a password would be reported; use --judge-key-file")
     if kind == "endpoint" and not url:
-        raise UserError(f'--judge "{text}": endpoint: needs a URL, like endpoint:{model}@http://localhost:8000/v1')
+        raise UserError(f'--judge "{text}": endpoint: needs a URL, like endpoint:MODEL@http://localhost:8000/v1')
     if kind == "openai" and url:
         raise UserError(f'--judge "{text}": openai: takes no URL; use endpoint:{model}@{url}')
     if "@" in model and kind != "endpoint":
