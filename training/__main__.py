@@ -50,6 +50,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(classify.add_argument, ClassifySettings)
     classify.set_defaults(command=_classify)
+    data = commands.add_parser(
+        "data",
+        help="write a data set into a folder, as train.jsonl and test.jsonl",
+        description="Write a data set into SAVE_TO as train.jsonl and test.jsonl, for --dataset SAVE_TO: "
+        "a Run on a cluster gets its data as a folder.",
+        allow_abbrev=False,
+    )
+    add_options(data.add_argument, ClassifySettings, only=("dataset", "remove", "save_to"))
+    data.set_defaults(command=_data)
     return parser
 
 
@@ -67,6 +76,16 @@ def _classify(options: dict[str, str | None]) -> int:
     for note in notes:
         console.print(f"note: {note}", markup=False)
     classify(settings, console)
+    return 0
+
+
+def _data(options: dict[str, str | None]) -> int:
+    from training.export_data import export_data
+
+    settings, _ = load_settings(ClassifySettings, options)
+    dataset = export_data(settings.dataset, settings.remove, settings.save_to)
+    for split, documents in dataset.splits.items():
+        print(f"{settings.save_to / f'{split}.jsonl'}: {len(documents)} documents, digest {dataset.digest(split)[:12]}")
     return 0
 
 

@@ -27,9 +27,10 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folde
         if not torch.isfinite(parameter).all():
             raise TrainingFailed(f"weight {name} holds NaN or infinite values after training; nothing was saved")
     try:
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
+        # The folder itself stays: it may be a mount point.
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     except Exception as error:
