@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evals.assertions import JudgedMetric
     from fixtures.datasets import Document
 
-EVALS = Path(__file__).parent
+EVALS = Path(__file__).resolve().parent
 ANSWERS: pytest.StashKey[Answers] = pytest.StashKey()
 
 
@@ -68,7 +68,7 @@ def _is_evaluation(config: pytest.Config) -> bool:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each drawn document; none if this session is no evaluation."""
-    if "sample" in metafunc.fixturenames and EVALS in Path(str(metafunc.module.__file__)).parents:
+    if "sample" in metafunc.fixturenames and EVALS in Path(str(metafunc.module.__file__)).resolve().parents:
         answers = metafunc.config.stash.get(ANSWERS, None)
         documents = answers.drawn() if answers is not None else []
         metafunc.parametrize("sample", documents, ids=[document.id for document in documents])
