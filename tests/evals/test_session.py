@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from deepeval.evaluate.types import EvaluationResult
@@ -344,10 +345,15 @@ def test_sampling_takes_the_same_ids_as_the_command(evals):
 def test_a_checkout_behind_a_link_is_evaluated_all_the_same(evals):
     link = evals.folder / "link"
     link.symlink_to(ROOT, target_is_directory=True)
-    options = ["--min-pass-rate", "0.5", *evals.data(pairs(60, 0)), "--save-to", str(evals.folder / "linked")]
+    options = ["--min-pass-rate", "0.5", *evals.data(pairs(60, 0)), "--save-to", str(evals.folder / "out")]
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "evals", *options], cwd=link, capture_output=True, text=True, check=False
+        [str(Path(sys.executable).parent / "pytest"), "evals", *options],
+        cwd=link,
+        env=os.environ | {"PYTHONPATH": str(link)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout
