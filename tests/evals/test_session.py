@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from deepeval.evaluate.types import EvaluationResult
@@ -340,21 +339,3 @@ def test_sampling_takes_the_same_ids_as_the_command(evals):
     assert [line.split("[")[1][:-1] for line in listed.output.splitlines() if "[" in line] == ids
     texts = {document.id: document.label for document in load_dataset("embedded", splits=["test"]).splits["test"]}
     assert sorted(texts[id] for id in ids) == sorted(2 * sorted(set(texts.values())))
-
-
-def test_a_checkout_behind_a_link_is_evaluated_all_the_same(evals):
-    link = evals.folder / "link"
-    link.symlink_to(ROOT, target_is_directory=True)
-    options = ["--min-pass-rate", "0.5", *evals.data(pairs(60, 0)), "--save-to", str(evals.folder / "out")]
-
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "pytest"), "evals", *options],
-        cwd=link,
-        env=os.environ | {"PYTHONPATH": str(link)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout
-    assert "60 passed" in done.stdout
