@@ -1,0 +1,1 @@
+"""Training, evaluation and gate as Plans on Knitfab: rendered, checked, drawn."""

@@ -1,0 +1,1 @@
+"""What Knitfab would say of Plans, without Knitfab."""
