@@ -20,8 +20,9 @@ from rich.console import Console
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable, write_json
 from plans.knitfab.spec import Mount, PlanSpec
-from plans.pipeline import Pipeline, PipelineSettings
+from plans.pipeline import Pipeline
 from plans.platform import ENDED, Platform, PlatformError, Run
+from plans.settings import PipelineSettings
 
 __all__ = ["drive"]
 

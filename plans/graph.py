@@ -35,7 +35,7 @@ def mermaid(plans: Sequence[NamedPlan]) -> str:
     data = {tags: f"data{number}" for number, tags in enumerate(dict.fromkeys([*outside, *left]), 1)}
     lines = ["flowchart LR"]
     for tags, name in data.items():
-        text = "<br>".join(_escaped(str(tag)) for tag in sorted(tags)) or "(no tags)"
+        text = "<br>".join(_escaped(str(tag)) for tag in sorted(tags, key=_type_first)) or "no tags"
         lines.append(f'    {name}[["{text}"]]' if tags in outside else f'    {name}(["{text}"])')
     for number, (file, plan) in enumerate(plans, 1):
         name = f"plan{number}"
@@ -47,6 +47,10 @@ def mermaid(plans: Sequence[NamedPlan]) -> str:
         if plan.log is not None:
             lines.append(f'    {name} -.->|"log"| {data[plan.log]}')
     return "\n".join(lines) + "\n"
+
+
+def _type_first(tag: Tag) -> tuple[bool, Tag]:
+    return tag.key != "type", tag
 
 
 def _escaped(text: str) -> str:

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
-
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from plans.knitfab.server import accept
 from plans.knitfab.source import read_plan
 from plans.knitfab.spec import PlanSpec
-from plans.rendering import RenderSettings, render
+from plans.rendering import render
+from plans.settings import PipelineSettings
 
-__all__ = ["Pipeline", "PipelineSettings", "Stage", "pipeline"]
-
-
-class PipelineSettings(RenderSettings):
-    """What is run, with which Data, and how long is waited for it."""
-
-    model_config = SettingsConfigDict(env_prefix="PLANS_", extra="forbid", frozen=True)
-
-    out: Path = Field(Path("./out/pipeline"), description="folder for the report and the verdict")
-    configs: Path = Field(
-        Path(__file__).parent / "configs",
-        description="folder with train.json, evaluate.json and policy.json",
-    )
-    dataset: Path = Field(
-        Path("./out/dataset"), description="folder with train.jsonl and test.jsonl, as `python -m training data` makes"
-    )
-    shards: int = Field(1, ge=1, le=1000, description="parts in which the samples are evaluated, each by a Run")
-    retries: int = Field(1, ge=0, le=100, description="times a failed Run is started again")
-    timeout_minutes: float = Field(1440, gt=0, description="after which waiting ends; the Runs go on")
-    patience_minutes: float = Field(5, gt=0, description="without change, after which a hint is given")
+__all__ = ["Pipeline", "Stage", "pipeline"]
 
 
 class Stage(NamedTuple):

@@ -28,7 +28,9 @@ def add_parser(commands: Any) -> None:
     gate.add_argument(
         "--policy", type=Path, metavar="FILE", help="gate policy (JSON) with the keys of the options below"
     )
-    gate.add_argument("--save-to", type=Path, metavar="PATH", help="folder for verdict.json; default: none is written")
+    gate.add_argument(
+        "--save-to", type=Path, metavar="PATH", help="folder for verdict.json and summary.md; default: none"
+    )
     add_options(gate.add_argument, GatePolicy)
     gate.set_defaults(run=run)
 
@@ -36,6 +38,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Evaluate the gate of a report and print every condition."""
     from evals.reports import Verdict, read_report
+    from evals.reports.markdown import markdown
     from evals.reports.references import gated, read_references
     from evals.reports.terminal import condition_line
 
@@ -47,11 +50,13 @@ def run(options: argparse.Namespace, console: Console) -> int:
     report = read_report(path)
     references = read_references(policy, report.judge, report.dataset, {row.id for row in report.samples})
     reason = None if report.complete else report.gate.sentence.removeprefix("Gate not evaluated: ").rstrip(".")
-    gate = gated(report, policy, references, incomplete=reason).gate
+    report = gated(report, policy, references, incomplete=reason)
+    gate = report.gate
     for condition in gate.conditions:
         console.print(condition_line(condition))
     console.print(gate.sentence)
     if options.save_to is not None:
+        write_atomic(options.save_to / "summary.md", markdown(report))
         verdict = Verdict(gate=gate, report_digest=sha256_text(path.read_text(encoding="utf-8")))
         write_atomic(options.save_to / "verdict.json", verdict.model_dump_json(indent=2) + "\n")
     return EXIT_CODES[gate.outcome]

@@ -14,8 +14,9 @@ from yaml import YAMLError, safe_load
 from plans.checking.files import NamedPlan
 from plans.knitfab.conflicts import find_route
 from plans.knitfab.quantity import parse_quantity
+from plans.knitfab.reading import KNOWN_KEYS
 from plans.knitfab.refusals import Path
-from plans.knitfab.source import KNOWN_KEYS, PlanSource
+from plans.knitfab.source import PlanSource
 from plans.knitfab.spec import PlanSpec
 from plans.knitfab.tags import Tag
 

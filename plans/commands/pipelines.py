@@ -6,11 +6,8 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 from rich.console import Console
 
 from fixtures.contracts.settings import add_options, load_settings
@@ -18,34 +15,14 @@ from plans.driving import drive
 from plans.knit import KnitPlatform
 from plans.local import LocalPlatform
 from plans.local.execution import ENGINES
-from plans.pipeline import PipelineSettings, pipeline
+from plans.pipeline import pipeline
 from plans.platform import Platform, PlatformError
+from plans.settings import AllSettings, LocalSettings, PipelineSettings, RunSettings
 
 __all__ = ["add_parsers"]
 
 EXIT_CODES = {"pass": 0, "fail": 3, "inconclusive": 4}
 """As `python -m evals gate` has them; every other outcome is an incomplete report, 5."""
-
-
-class RunSettings(PipelineSettings):
-    """The pipeline on Knitfab."""
-
-    model_config = SettingsConfigDict(env_prefix="PLANS_", extra="forbid", frozen=True)
-
-    knit: str = Field("knit", description="the command line of Knitfab")
-    poll_seconds: float = Field(10, gt=0, description="between two looks at the Runs")
-    give_up_seconds: float = Field(300, gt=0, description="for which a command that fails is tried again")
-
-
-class LocalSettings(PipelineSettings):
-    """The pipeline in a folder."""
-
-    model_config = SettingsConfigDict(env_prefix="PLANS_", extra="forbid", frozen=True)
-
-    folder: Path = Field(Path("./out/knitfab"), description="folder that keeps Data and Runs in place of Knitfab")
-    engine: Literal["processes", "docker", "podman", "buildah"] = Field(
-        "processes", description="what executes Runs: processes of this Python, or the images by an engine"
-    )
 
 
 def add_parsers(commands: Any) -> None:
@@ -83,7 +60,7 @@ def _run(
     model: type[PipelineSettings],
     platform: Callable[[Any, Console], Platform],
 ) -> int:
-    settings, _ = load_settings(model, {name: getattr(options, name) for name in model.model_fields})
+    settings, _ = load_settings(model, {name: getattr(options, name) for name in model.model_fields}, whole=AllSettings)
     try:
         folder = drive(pipeline(settings), platform(settings, console), settings, console)
     except PlatformError as error:

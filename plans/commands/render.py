@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from fixtures.contracts.settings import add_options, load_settings
-from plans.rendering import RenderSettings, write_plans
+from plans.rendering import write_plans
+from plans.settings import AllSettings, RenderSettings
 
 __all__ = ["add_parser", "run"]
 
@@ -30,7 +31,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the Plans, and name the files."""
     given = {name: getattr(options, name) for name in RenderSettings.model_fields}
-    settings, _ = load_settings(RenderSettings, given)
+    settings, _ = load_settings(RenderSettings, given, whole=AllSettings)
     for file in write_plans(settings):
         console.print(str(file))
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from plans.knitfab.image import complete_image
+from plans.knitfab.pairs import parse_annotation, parse_label
 from plans.knitfab.quantity import parse_quantity
 from plans.knitfab.refusals import Path, ServerRefused
 from plans.knitfab.spec import Mount, OnNode, PlanSpec
@@ -40,7 +41,7 @@ def received(request: dict[str, Any]) -> PlanSpec:
         | {name: _read(_quantity, value, ("resources", name)) for name, value in sorted(resources.items())},
         on_node=OnNode(**{mode: tuple(_labels(on_node, mode)) for mode in ("may", "prefer", "must")}),
         service_account=_typed(request, "service_account", str) or None,
-        annotations=tuple(_read(_annotation, text, ("annotations",)) for text in _texts(request, "annotations")),
+        annotations=tuple(_read(parse_annotation, text, ("annotations",)) for text in _texts(request, "annotations")),
         active=active is None or active,
     )
 
@@ -49,19 +50,10 @@ def _quantity(text: str) -> str:
     return parse_quantity(text).text
 
 
-def _annotation(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"annotation format error (should be key=value): {text}")
-    return key.strip(), value.strip()
-
-
 def _labels(on_node: dict[str, Any], mode: str) -> list[str]:
     labels = _texts(on_node, mode, ("on_node",))
     for position, label in enumerate(labels):
-        if "=" not in label:
-            reason = f"label format error (should be key=value): {label}"
-            raise ServerRefused.malformed(reason, "request-malformed", ("on_node", mode, position))
+        _read(parse_label, label, ("on_node", mode, position))
     return labels
 
 

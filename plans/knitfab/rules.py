@@ -34,7 +34,9 @@ RULES: dict[str, Rule] = {
     "label-format": Rule("cli", 0, "An entry of `on_node` is `KEY=VALUE`."),
     "annotation-format": Rule("cli", 0, "An annotation is `KEY=VALUE`."),
     "quantity": Rule("cli", 0, "A resource is a Kubernetes quantity, such as `1`, `500m` or `10Gi`."),
-    "not-sendable": Rule("cli", 0, "Tags and labels hold no double quote, no backslash and no line break."),
+    "not-sendable": Rule(
+        "cli", 0, "Tags and labels hold no double quote, no line break, and no backslash but in escapes of JSON."
+    ),
     "request-malformed": Rule("server", 400, "The request is the JSON of a Plan; `knit` sends no other."),
     "image-missing": Rule("server", 400, "A Plan has an image."),
     "system-tag-value": Rule("server", 400, "A system tag that is a mapping has a value that Knitfab can read."),

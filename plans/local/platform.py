@@ -54,6 +54,7 @@ class LocalPlatform:
 
     def runs(self, plan_id: str) -> list[Run]:
         """See `Platform.runs`."""
+        self._nominate()
         return [
             Run(run.id, run.status, run.inputs, run.outputs, run.exit_code, run.exit_message)
             for run in self._folder.runs.values()

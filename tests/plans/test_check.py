@@ -218,7 +218,9 @@ def test_yes_is_true_for_active_but_not_for_all_readers(check_one):
 
 @pytest.mark.parametrize("key", ["outputs[0].path", "inputs[0].tag"])
 def test_an_unknown_key_inside_is_seen_too(key, check_one):
-    text = CLEAN.replace("    tags", "    tag", 1) if "inputs" in key else CLEAN.replace("- path: /out", "- paths: /out")
+    text = (
+        CLEAN.replace("    tags", "    tag", 1) if "inputs" in key else CLEAN.replace("- path: /out", "- paths: /out")
+    )
     warnings = check_one(text)["warnings"]
     assert [warning["name"] for warning in warnings] == ["unknown-key"]
 

@@ -164,7 +164,9 @@ class TestQuantity:
             parse_quantity(written)
 
     @given(
-        st.from_regex(r"[+-]?([0-9]{1,12}(\.[0-9]{0,6})?|\.[0-9]{1,6})(n|u|m|k|M|G|T|Ki|Mi|Gi|Ti|e[0-9]|)", fullmatch=True)
+        st.from_regex(
+            r"[+-]?([0-9]{1,12}(\.[0-9]{0,6})?|\.[0-9]{1,6})(n|u|m|k|M|G|T|Ki|Mi|Gi|Ti|e[0-9]|)", fullmatch=True
+        )
     )
     def test_what_is_sent_means_the_same_and_is_sent_alike(self, written):
         quantity = parse_quantity(written)

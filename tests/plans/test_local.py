@@ -17,7 +17,11 @@ from plans.local import LocalPlatform
 from plans.local.execution import ENGINES
 from plans.platform import PlatformError
 
-UPPER = "import pathlib, sys; pathlib.Path(sys.argv[2], 'text').write_text(pathlib.Path(sys.argv[1], 'text').read_text().upper())"
+UPPER = """
+import pathlib, sys
+word = pathlib.Path(sys.argv[1], 'text').read_text()
+pathlib.Path(sys.argv[2], 'text').write_text(word.upper())
+"""
 
 
 def plan(code: str, *, takes: tuple[str, ...] = ("word",), gives: str = "shout") -> str:
@@ -62,7 +66,11 @@ def texts(platform: LocalPlatform, plan_id: str, kind: str, tmp_path: Path) -> l
 
 
 def test_a_plan_runs_once_for_each_combination_of_data(platform, push, tmp_path):
-    both = "import sys, pathlib as p; p.Path(sys.argv[3], 'text').write_text(''.join(p.Path(x, 'text').read_text() for x in sys.argv[1:3]))"
+    both = """
+import pathlib, sys
+*inputs, output = sys.argv[1:]
+pathlib.Path(output, 'text').write_text(''.join(pathlib.Path(path, 'text').read_text() for path in inputs))
+"""
     joined = apply(platform, plan(both, takes=("left", "right"), gives="joined"))
     for kind, text in (("left", "a"), ("right", "1"), ("right", "2")):
         push(kind, text)
@@ -85,7 +93,7 @@ def test_what_one_plan_makes_starts_the_next(platform, push, tmp_path):
 
 
 def test_a_failed_run_keeps_what_it_wrote_and_starts_nothing(platform, push, tmp_path):
-    shouting = apply(platform, plan(f"{UPPER}; print('no good'); sys.exit(3)"))
+    shouting = apply(platform, plan(f"{UPPER}print('no good')\nsys.exit(3)"))
     apply(platform, plan(UPPER, takes=("shout",), gives="echo"))
     push("word", "hello")
     platform.wait()
@@ -115,7 +123,9 @@ def test_a_retried_run_starts_with_empty_outputs(platform, push, tmp_path):
 
 
 def test_nobody_writes_to_an_input(platform, push):
-    spoiling = "import os, pathlib, sys; f = pathlib.Path(sys.argv[1], 'text'); os.chmod(f, 0o666); f.write_text('mine')"
+    spoiling = (
+        "import os, pathlib, sys; f = pathlib.Path(sys.argv[1], 'text'); os.chmod(f, 0o666); f.write_text('mine')"
+    )
     plan_id = apply(platform, plan(spoiling))
     push("word", "hello")
     platform.wait()
