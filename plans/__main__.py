@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from fixtures.contracts.errors import UserError
-from plans.commands import check, graph, judge, pipelines, render
+from plans.commands import check, clean, graph, judge, pipelines, render
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, graph, judge, render):
+    for command in (check, clean, graph, judge, render):
         command.add_parser(commands)
     pipelines.add_parsers(commands)
     options = parser.parse_args(arguments)

@@ -12,7 +12,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from plans.knitfab.image import complete_image
 from plans.knitfab.quantity import parse_quantity
 
-__all__ = ["AllSettings", "JudgeSettings", "LocalSettings", "PipelineSettings", "RenderSettings", "RunSettings"]
+__all__ = [
+    "AllSettings",
+    "CleanSettings",
+    "JudgeSettings",
+    "KnitSettings",
+    "LocalSettings",
+    "PipelineSettings",
+    "RenderSettings",
+    "RunSettings",
+]
 
 # What is filled into YAML and tags has no quotes, colons or blanks.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -77,12 +86,25 @@ class PipelineSettings(RenderSettings):
     patience_minutes: float = Field(5, gt=0, description="without change, after which a hint is given")
 
 
-class RunSettings(PipelineSettings):
-    """The pipeline on Knitfab."""
+class KnitSettings(BaseSettings):
+    """How Knitfab is spoken to."""
+
+    model_config = SettingsConfigDict(env_prefix="PLANS_", extra="forbid", frozen=True)
 
     knit: str = Field("knit", description="the command line of Knitfab")
-    poll_seconds: float = Field(10, gt=0, description="between two looks at the Runs")
     give_up_seconds: float = Field(300, gt=0, description="for which a command that fails is tried again")
+
+
+class RunSettings(KnitSettings, PipelineSettings):
+    """The pipeline on Knitfab."""
+
+    poll_seconds: float = Field(10, gt=0, description="between two looks at the Runs")
+
+
+class CleanSettings(KnitSettings):
+    """Whose Runs and Data are removed."""
+
+    project: str = Field("news-classification", description="value of the tag project: of all Data")
 
 
 class LocalSettings(PipelineSettings):
