@@ -16,12 +16,14 @@ from evals.commands import (
     history,
     judge,
     label,
+    merge,
     power,
     report,
     samples,
     verdicts,
 )
 from fixtures.contracts.errors import UserError
+from fixtures.contracts.termination import INTERRUPTED, terminable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,16 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (baseline, calibrate, compare, gate, history, judge, label, power, report, samples, verdicts):
+    for command in (baseline, calibrate, compare, gate, history, judge, label, merge, power, report, samples, verdicts):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     # What is printed is names, texts and figures of others: nothing in it is markup or to be coloured.
     console = Console(markup=False, highlight=False, soft_wrap=True)
     try:
-        return int(options.run(options, console))
+        with terminable():
+            return int(options.run(options, console))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -47,7 +47,10 @@ class ClassicMetrics(BaseModel):
 
 
 def classic_metrics(expected: Sequence[str], predicted: Sequence[str]) -> ClassicMetrics:
-    """Metrics over the categories that are expected; free-text answers share one column."""
+    """Metrics over the categories that are expected; free-text answers share one column.
+
+    Of no samples at all every rate is 0, as is that of a category nobody answers.
+    """
     # Reading a report needs this module, but not scikit-learn, which takes a third of a second.
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
@@ -58,13 +61,15 @@ def classic_metrics(expected: Sequence[str], predicted: Sequence[str]) -> Classi
     counts = Counter(zip(expected, answers, strict=True))
 
     def averages(kind: str) -> Averages:
+        if not expected:
+            return Averages(precision=0.0, recall=0.0, f1=0.0)
         precision, recall, f1, _ = precision_recall_fscore_support(
             expected, answers, labels=categories, average=kind, zero_division=0.0
         )
         return Averages(precision=precision, recall=recall, f1=f1)
 
     return ClassicMetrics(
-        accuracy=accuracy_score(expected, answers),
+        accuracy=accuracy_score(expected, answers) if expected else 0.0,
         macro=averages("macro"),
         weighted=averages("weighted"),
         confusion=Confusion(labels=labels, matrix=[[counts[row, column] for column in labels] for row in labels]),

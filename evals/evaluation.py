@@ -27,13 +27,15 @@ from evals.predictions import (
     read_predictions,
     write_predictions,
 )
+from evals.progress import Judged
 from evals.reports.parts import dataset_info, judge_info
 from evals.reports.references import References, read_references
 from evals.samples import draw
 from evals.settings import GatePolicy, Settings
+from evals.sharding import Shard, chosen_shard, share_of
 from evals.verdicts import Verdict, VerdictStore
 from fixtures.contracts.errors import UserError
-from fixtures.contracts.files import encodable, printable, sha256_file
+from fixtures.contracts.files import printable, sha256_file
 from fixtures.datasets import Document, NewsDataset, load_dataset
 
 __all__ = ["Display", "DryRun", "Evaluation", "Prepared", "Sample", "State", "evaluate", "load_documents", "prepare"]
@@ -47,7 +49,10 @@ class Display(Protocol):
     def say(self, line: str) -> None:
         """Show a line."""
 
-    def stage(self, title: str, total: int) -> Callable[[int], Any]:
+    def predicting(self, total: int) -> Callable[[int], Any]:
+        """See the ``progress`` of `evals.predictions.predict`."""
+
+    def stage(self, title: str, total: int) -> Callable[[Judged], Any]:
         """See `evals.judging.Stage`."""
 
 
@@ -70,6 +75,9 @@ class Prepared:
     policy: GatePolicy
     dataset: NewsDataset
     drawn: list[Document]
+    shard: Shard | None
+    assigned: list[Document]
+    """The shard's part of ``drawn``; all of it without one."""
     model: ModelUnderTest | None
     predictions: dict[str, Prediction] | None
     judges: tuple[Judge, ...]
@@ -94,6 +102,7 @@ class Evaluation:
     probes: Probed | None
     samples: list[Sample]
     prediction_seconds: float
+    shard: Shard | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -113,6 +122,7 @@ def load_documents(settings: Settings, model: ModelUnderTest | None) -> tuple[Ne
 
 def prepare(settings: Settings, policy: GatePolicy, notes: Sequence[str] = ()) -> Prepared:
     """Open and check all inputs. Raises UserError before any work is done."""
+    shard = chosen_shard(settings)
     judges = open_judges(settings)
     model = None if settings.predictions else open_model(settings)
     dataset, drawn = load_documents(settings, model)
@@ -128,8 +138,11 @@ def prepare(settings: Settings, policy: GatePolicy, notes: Sequence[str] = ()) -
         predictions = read_predictions(settings.predictions, dataset.splits["test"], drawn)
     ids = {document.id for document in drawn}
     references = read_references(policy, judge_info(settings, judges), dataset_info(dataset, drawn), ids)
+    assigned = share_of(drawn, shard)
     notes = [*notes, *_notes(settings, policy, dataset, drawn)]
-    return Prepared(settings, policy, dataset, drawn, model, predictions, judges, references, notes)
+    if shard is not None:
+        notes.append(f"shard {shard.index} of {shard.count}: {len(assigned)} of {len(drawn)} drawn samples")
+    return Prepared(settings, policy, dataset, drawn, shard, assigned, model, predictions, judges, references, notes)
 
 
 def _notes(settings: Settings, policy: GatePolicy, dataset: NewsDataset, drawn: Sequence[Document]) -> list[str]:
@@ -159,10 +172,10 @@ class DryRun(Exception):
 
 
 def evaluate(prepared: Prepared, selected: Collection[str], display: Display) -> Evaluation:
-    """Predict and judge the drawn samples whose ids are ``selected``. Raises UserError or DryRun."""
+    """Predict and judge the assigned samples whose ids are ``selected``. Raises UserError or DryRun."""
     settings = prepared.settings
     started = datetime.now(UTC)
-    documents = [document for document in prepared.drawn if document.id in selected]
+    documents = [document for document in prepared.assigned if document.id in selected]
     store_path = settings.verdict_store or settings.save_to / "verdicts.sqlite"
     with VerdictStore(store_path) as store, Jury(prepared.judges, store, settings) as jury:
         for notice in store.notices:
@@ -176,7 +189,9 @@ def evaluate(prepared: Prepared, selected: Collection[str], display: Display) ->
         pairs = {document.id: _pair(predictions[document.id].predicted, document) for document in documents}
         if settings.dry_run:
             raise DryRun(jury.estimate(pairs.values()))
-        probed = jury.probe(display.stage) if settings.probe_judge else None
+        # Probes are about the judge, not about samples: one shard is enough to try them.
+        probing = settings.probe_judge and (prepared.shard is None or prepared.shard.index == 1)
+        probed = jury.probe(display.stage) if probing else None
         judging = jury.judge(pairs.values(), display.stage)
     samples = []
     for document in documents:
@@ -197,6 +212,7 @@ def evaluate(prepared: Prepared, selected: Collection[str], display: Display) ->
         probes=probed,
         samples=samples,
         prediction_seconds=prediction_seconds,
+        shard=prepared.shard,
         started=started,
     )
 
@@ -204,7 +220,7 @@ def evaluate(prepared: Prepared, selected: Collection[str], display: Display) ->
 def _predict(prepared: Prepared, documents: Sequence[Document], display: Display) -> dict[str, Prediction]:
     assert prepared.model is not None
     settings = prepared.settings
-    progress = display.stage("predicting", len(documents))
+    progress = display.predicting(len(documents))
     predictions = predict(prepared.model, documents, settings, progress=progress)
     write_predictions(settings.save_to / "predictions.jsonl", documents, predictions)
     return predictions
@@ -225,8 +241,9 @@ def _possible_pairs(prepared: Prepared, documents: Iterable[Document]) -> set[Ju
 
 
 def _pair(predicted: str, document: Document) -> Judgement:
-    # DeepEval's test case takes neither lone surrogates nor control characters for text.
-    return Judgement(actual=printable(encodable(predicted)), expected=printable(encodable(document.label)))
+    # DeepEval's test case takes neither lone surrogates nor control characters for text. As the report shows them, so
+    # that a merge of reports knows what was one pair.
+    return Judgement(actual=printable(predicted), expected=printable(document.label))
 
 
 def _state(verdict: Verdict, threshold: float) -> State:

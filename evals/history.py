@@ -55,6 +55,7 @@ class Unread:
 
     path: Path
     problem: str
+    """A sentence that names the path."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def read_history(folder: Path) -> History:
 
 def _files(folder: Path, unread: list[Unread]) -> list[tuple[Path, Baseline | None]]:
     def failed(error: OSError) -> None:
-        unread.append(Unread(Path(error.filename), f"cannot be read: {error.strerror}"))
+        unread.append(Unread(Path(error.filename), f"cannot read {error.filename}: {error.strerror}"))
 
     found: list[tuple[Path, Baseline | None]] = []
     for place, folders, names in os.walk(folder, onerror=failed):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from evals.judges.preflight import describe, estimate
 from evals.judges.probes import CONTROL, PROBES, Probed, probe_results
 from evals.judges.secrets import masked
 from evals.metrics import metric_fingerprint, prompt_for
+from evals.progress import Judged, RunningCount
 from evals.settings import Settings
 from evals.verdicts import Asked, Verdict, VerdictStore
 from evals.votes import PairVerdict, Vote, count_votes
@@ -33,8 +35,8 @@ KNOWN = Judgement(actual="sci.space", expected="sci.space")
 """The preflight's question: no judge that understands the metric gives less than 10."""
 _FAILURES_IN_A_ROW = 10
 T = TypeVar("T")
-Stage = Callable[[str, int], Callable[[int], Any]]
-"""Opens a stage of ``n`` steps with a title; what it returns is told of finished steps."""
+Stage = Callable[[str, int], Callable[[Judged], Any]]
+"""Opens a stage of ``n`` pairs with a title; what it returns is told how far it is, in the end that all are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Judging:
     seconds: float
     stopped: str | None
     """Why no more questions were asked, if so."""
+    interrupted: bool
+    """Whether that was Ctrl-C; whoever wanted the verdicts has to heed it."""
 
 
 class Jury:
@@ -77,6 +81,7 @@ class Jury:
         }
         self._runner = asyncio.Runner()
         self._stopped: str | None = None
+        self._interrupted = False
         self._failures = 0
 
     def __enter__(self) -> Jury:
@@ -145,12 +150,13 @@ class Jury:
         """Verdicts on all distinct ``judgements``, from the store where it has them.
 
         A pair whose judge fails is unscored. ``stage`` opens a display of
-        progress in votes. Raises UserError when the store cannot be written.
+        progress. Raises UserError when the store cannot be written.
         """
         started = time.perf_counter()
         settings = self._settings
-        pairs = list(dict.fromkeys(judgements))
-        votes = self._collect(self.seats(pairs, range(settings.repeats)), stage, "judging distinct pairs")
+        samples = Counter(judgements)
+        pairs = list(samples)
+        votes = self._collect(self.seats(pairs, range(settings.repeats)), stage, "judging", samples)
         verdicts = {pair: count_votes(votes[pair]) for pair in pairs}
         failing = [
             pair
@@ -160,7 +166,7 @@ class Jury:
         confirmations: dict[Judgement, list[Vote]] = {}
         if settings.confirm_failures and failing:
             seats = self.seats(failing, range(1, settings.confirm_failures + 1))
-            confirmations = self._collect(seats, stage, "judging failing pairs again")
+            confirmations = self._collect(seats, stage, "judging failures again", {})
         return Judging(
             {
                 pair: PairVerdict(verdicts[pair], tuple(votes[pair]), tuple(confirmations.get(pair, ())))
@@ -169,39 +175,60 @@ class Jury:
             self.ledger.usage(),
             time.perf_counter() - started,
             self._stopped,
+            self._interrupted,
         )
 
     def probe(self, stage: Stage) -> Probed:
         """Try to mislead the judges by the built-in probes."""
         pairs = [CONTROL, *(probe.judgement for probe in PROBES)]
-        votes = self._collect(self.seats(pairs, [0]), stage, "trying to mislead the judge")
+        votes = self._collect(self.seats(pairs, [0]), stage, "probing the judge", {})
+        if self._interrupted:
+            raise KeyboardInterrupt
         verdicts = [count_votes(votes[pair]) for pair in pairs]
         scores = [(verdict.score, verdict.error) for verdict in verdicts]
         return probe_results(scores[1:], scores[0][0], self._settings.threshold)
 
-    def _collect(self, seats: Sequence[Seat], stage: Stage, title: str) -> dict[Judgement, list[Vote]]:
-        progress = stage(title, len(seats))
+    def _collect(
+        self, seats: Sequence[Seat], stage: Stage, title: str, samples: Mapping[Judgement, int]
+    ) -> dict[Judgement, list[Vote]]:
+        """Votes by pair; the pass rate so far counts the ``samples`` of each."""
+        due = Counter(seat.judgement for seat in seats)
+        count = RunningCount(due, samples, threshold=self._settings.threshold)
+        show = stage(title, len(due))
         stored = self._store.get_many(self._asked(seat) for seat in seats)
         found = {seat: stored[key] for seat in seats if (key := self._asked(seat).key) in stored}
         self.ledger.cache_hits += len(found)
-        progress(len(found))
+        for seat, verdict in found.items():
+            count.found(seat.judgement)
+            count.add(seat.judgement, _vote_of(seat, verdict))
+        show(self._snapshot(count))
         todo = [seat for seat in seats if seat not in found]
         if todo:
-            self._run(self._vote_all(todo, found, progress))
+            try:
+                self._run(self._vote_all(todo, found, count, show))
+            except KeyboardInterrupt:
+                # A report shall tell what was found out until now.
+                self._interrupted, self._stopped = True, "the run was interrupted"
+                found |= {seat: self._not_asked() for seat in todo if seat not in found}
         votes: dict[Judgement, list[Vote]] = {}
         for seat in seats:
-            votes.setdefault(seat.judgement, []).append(Vote(seat.judge.spec, seat.repeat, found[seat]))
+            votes.setdefault(seat.judgement, []).append(_vote_of(seat, found[seat]))
         return votes
 
     async def _vote_all(
-        self, seats: Sequence[Seat], found: dict[Seat, Verdict], progress: Callable[[int], Any]
+        self,
+        seats: Sequence[Seat],
+        found: dict[Seat, Verdict],
+        count: RunningCount,
+        show: Callable[[Judged], Any],
     ) -> None:
         """Each judge works through its seats, as many at a time as it takes."""
 
         async def work(queue: Iterator[Seat]) -> None:
             for seat in queue:
-                found[seat] = await self._vote(seat)
-                progress(1)
+                found[seat] = await self._vote(seat, count)
+                count.add(seat.judgement, _vote_of(seat, found[seat]))
+                show(self._snapshot(count))
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -216,27 +243,38 @@ class Jury:
                 raise
             raise mistakes.exceptions[0] from group
 
-    async def _vote(self, seat: Seat) -> Verdict:
+    async def _vote(self, seat: Seat, count: RunningCount) -> Verdict:
         if self._stopped is not None:
-            return Verdict(None, "", f"not asked: {self._stopped}")
+            return self._not_asked()
         asked = self._asked(seat)
         # Another process on this store may have been faster.
         if (stored := self._store.get(asked)) is not None:
             self.ledger.cache_hits += 1
+            count.found(seat.judgement)
             return stored
         try:
             paid = await self._interviews[seat.judge.spec].judge_pair(seat.judgement, seat.repeat)
         except OutOfBudget as error:
             self._stopped = str(error)
-            return Verdict(None, "", f"not asked: {error}")
+            return self._not_asked()
         except MalformedAnswer as error:
+            count.failed()
             self._failed(seat.judge, error)
             return Verdict(None, "", f"malformed answer: {_said(error)}", printable(masked(error.raw))[:10_000])
         except JudgeFailure as error:
+            count.failed()
             self._failed(seat.judge, error)
             return Verdict(None, "", _said(error))
         self._failures = 0
+        count.answered(paid.seconds)
         return await self._store.aput(asked, paid)
+
+    def _not_asked(self) -> Verdict:
+        return Verdict(None, "", f"not asked: {self._stopped}")
+
+    def _snapshot(self, count: RunningCount) -> Judged:
+        priced = self._settings.judge_price_in > 0 or self._settings.judge_price_out > 0
+        return count.snapshot(cost=self.ledger.cost if priced else None)
 
     def _failed(self, judge: Judge, error: Exception) -> None:
         """The circuit breaker: a judge that is down is not asked hundreds of times more."""
@@ -250,6 +288,10 @@ class Jury:
 
     def _asked(self, seat: Seat) -> Asked:
         return Asked(seat.judge.identity, self._metric, self._settings.score_mode, seat.judgement, seat.repeat)
+
+
+def _vote_of(seat: Seat, verdict: Verdict) -> Vote:
+    return Vote(seat.judge.spec, seat.repeat, verdict)
 
 
 def _said(error: Exception) -> str:

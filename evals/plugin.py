@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import pytest
 from evals.settings import Settings
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import add_options
+from fixtures.contracts.termination import terminable
 
 if TYPE_CHECKING:
     from deepeval.test_case import LLMTestCase
@@ -55,6 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(str(error)) from error
         config.stash[ANSWERS] = session
         config.pluginmanager.register(session, "evals-session")
+        cleanup = ExitStack()
+        cleanup.enter_context(terminable())
+        config.add_cleanup(cleanup.close)
 
 
 def _is_evaluation(config: pytest.Config) -> bool:

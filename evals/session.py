@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console
 
 from evals.answers import Answer
 from evals.gate import run_fails
 from evals.settings import Settings, load_settings_and_policy
+from evals.sharding import chosen_shard, share_of
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import write_jsonl
+from fixtures.contracts.termination import undisturbed
 from fixtures.datasets import Document
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class EvalsSession:
                 return
             remove_reports(self.settings.save_to)
             self._prepared = prepare(self.settings, self.policy, self.notes)
-            self._drawn = self._prepared.drawn
+            self._drawn = self._prepared.assigned
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
         if self._distributed:
@@ -105,8 +106,7 @@ class EvalsSession:
         model = None
         if self.settings.dataset is None and self.settings.predictions is None and self.settings.model_path.is_dir():
             model = open_model(self.settings)
-        documents: Sequence[Document] = load_documents(self.settings, model)[1]
-        return documents
+        return share_of(load_documents(self.settings, model)[1], chosen_shard(self.settings))
 
     @property
     def _distributed(self) -> bool:
@@ -139,17 +139,14 @@ class EvalsSession:
 
     def _work(self, node_ids: Sequence[str]) -> None:
         from evals.evaluation import DryRun, evaluate
-        from evals.progress import TerminalDisplay
+        from evals.progress.in_pytest import display_in_pytest
 
         drawn = {document.id for document in self._drawn}
         self.selected = {name for node_id in node_ids if (name := _sample_id(node_id)) in drawn}
         self._terminal("")
+        display = display_in_pytest(self.config, self._terminal, confidence=self.policy.confidence)
         for line in self._introduction():
-            self._terminal(f"evals: {line}")
-        # pytest may capture sys.stdout here; the terminal itself is behind __stdout__.
-        terminal = sys.__stdout__
-        console = Console(file=terminal) if terminal is not None and terminal.isatty() else None
-        display = TerminalDisplay(self._terminal, console)
+            display.say(line)
         try:
             self._evaluation = evaluate(self._prepared, self.selected, display)
         except UserError as error:
@@ -157,8 +154,13 @@ class EvalsSession:
         except DryRun as estimate:
             display.say(str(estimate))
             pytest.exit("nothing was judged", returncode=0)
+        except KeyboardInterrupt:
+            display.say("interrupted; what is finished is kept, and the same command goes on from there")
+            raise
         finally:
             display.close()
+        if self._evaluation.judging.interrupted:
+            raise KeyboardInterrupt
 
     def _introduction(self) -> list[str]:
         prepared = self._prepared
@@ -193,14 +195,16 @@ class EvalsSession:
         yield
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-        if self._evaluation is None or not self._evaluation.samples:
+        # A draw always has samples, a shard of a small one may have none; nothing selected is no measurement.
+        if self._evaluation is None or (self._drawn and not self._evaluation.samples):
             return
         from evals.reports import write_reports
         from evals.reports.build import build_report
 
         try:
-            report = build_report(self._evaluation, incomplete=self._why_incomplete())
-            write_reports(report, self.settings.save_to)
+            with undisturbed():
+                report = build_report(self._evaluation, incomplete=self._why_incomplete())
+                write_reports(report, self.settings.save_to)
         except UserError as error:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self._terminal(f"ERROR: {error}", red=True, bold=True)
@@ -231,26 +235,36 @@ class EvalsSession:
             self._terminal(line)
         for line, markup in summary_lines(report, self.settings.save_to):
             self._terminal(line, **markup)
-        self._repeat_after_deepeval(report.gate.sentence)
+        self._repeat_after_deepeval(report)
 
     def _why_incomplete(self) -> str | None:
         selected = self.selected or set()
         if len(selected) < len(self._drawn):
-            return f"{len(selected)} of {len(self._drawn)} drawn samples were selected"
+            kind = "drawn samples" if self._prepared.shard is None else f"samples of shard {self._prepared.shard}"
+            return f"{len(selected)} of {len(self._drawn)} {kind} were selected"
         if len(self.asserted & selected) < len(selected):
             return f"the run stopped after {len(self.asserted & selected)} of {len(selected)} samples"
         return None
 
     @staticmethod
-    def _repeat_after_deepeval(sentence: str) -> None:
-        """`deepeval test run` ends with a remark on test cases it did not record; have the last word."""
+    def _repeat_after_deepeval(report: Report) -> None:
+        """Have the last word under `deepeval test run`, which ends with a remark on cases it did not record itself."""
         if "deepeval" not in sys.modules:
             return
         from deepeval.test_run import on_test_run_end
         from deepeval.utils import get_is_running_deepeval
 
+        def speak() -> None:
+            from evals.reports.deepeval_run import save_latest_run
+
+            try:
+                print(f"\n{save_latest_run(report)}")
+            except UserError as error:
+                print(f"\nERROR: {error}")
+            print(report.gate.sentence)
+
         if get_is_running_deepeval():
-            on_test_run_end(lambda: print(f"\n{sentence}"))
+            on_test_run_end(speak)
 
 
 def _portable(document: Document) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from evals.sharding import parse_shard
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import load_settings, read_config_file
 from fixtures.datasets import REMOVABLE
@@ -153,6 +154,10 @@ class Settings(GatePolicy, JudgeSettings):
     probe_judge: bool = Field(False, description="also try to mislead the judge, and report how often that works")
     dry_run: bool = Field(False, description="say how many judgements, calls and tokens are needed; ask nobody")
     seed: int = Field(0, ge=0, description="of the drawing of samples")
+    shard: str | None = Field(
+        None, description="i/n: only the i-th of n parts of the draw; `python -m evals merge` makes one report of all"
+    )
+    shard_file: Path | None = Field(None, description='the same from a file: {"shard": "i/n"}')
     policy: Path | None = Field(None, description="gate policy (JSON) instead of the gate's options")
     fail_on: Literal["fail", "inconclusive", "never"] = Field(
         "inconclusive", description="the mildest verdict that fails the run"
@@ -164,6 +169,13 @@ class Settings(GatePolicy, JudgeSettings):
         unknown = [part for part in value or () if part not in REMOVABLE]
         if unknown:
             raise ValueError(f"{', '.join(unknown)} cannot be removed; allowed: {', '.join(REMOVABLE)}")
+        return value
+
+    @field_validator("shard")
+    @classmethod
+    def _names_a_shard(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_shard(value)
         return value
 
     @field_validator("repeats")
@@ -189,6 +201,12 @@ class Settings(GatePolicy, JudgeSettings):
     def _one_source_of_predictions(self) -> Settings:
         if self.predictions is not None and "model_path" in self.model_fields_set:
             raise ValueError("--predictions and --model-path exclude each other: predictions come from one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _one_shard(self) -> Settings:
+        if self.shard is not None and self.shard_file is not None:
+            raise ValueError("--shard and --shard-file exclude each other: a run is one shard")
         return self
 
     def gate_policy(self) -> GatePolicy:

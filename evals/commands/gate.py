@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from evals.settings import GatePolicy, Settings, load_policy
-from fixtures.contracts.files import sha256_text, write_atomic
-from fixtures.contracts.settings import add_options, load_settings
+from evals.policies import changed_policy, in_environment
+from evals.settings import GatePolicy, load_policy
+from fixtures.contracts.files import printable, sha256_text, write_atomic
+from fixtures.contracts.settings import add_options
 
 __all__ = ["EXIT_CODES", "add_parser", "run"]
 
@@ -22,6 +24,8 @@ def add_parser(commands: Any) -> None:
     gate = commands.add_parser(
         "gate",
         help="apply a gate to a report: exit 0 pass, 3 fail, 4 inconclusive, 5 incomplete",
+        description="Apply a gate to a report: the one it was made with, in which options and EVALS_* variables change "
+        "single requirements, or that of a policy file. Exit 0 pass, 3 fail, 4 inconclusive, 5 incomplete.",
         allow_abbrev=False,
     )
     gate.add_argument("report", type=Path, metavar="REPORT", help="report.json of an evaluation, or its folder")
@@ -43,20 +47,21 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from evals.reports.terminal import condition_line
 
     given = {name: value for name in GatePolicy.model_fields if (value := getattr(options, name)) is not None}
-    policy = (
-        load_policy(options.policy, given) if options.policy else load_settings(GatePolicy, given, whole=Settings)[0]
-    )
+    given = in_environment() | given
+    file = options.policy or os.environ.get("EVALS_POLICY")
+    policy = load_policy(Path(file), given) if file else None
     path = options.report / "report.json" if options.report.is_dir() else options.report
     report = read_report(path)
+    policy = policy or changed_policy(report.gate.policy, given)
     references = read_references(policy, report.judge, report.dataset, {row.id for row in report.samples})
     reason = None if report.complete else report.gate.sentence.removeprefix("Gate not evaluated: ").rstrip(".")
     report = gated(report, policy, references, incomplete=reason)
     gate = report.gate
     for condition in gate.conditions:
         console.print(condition_line(condition))
-    console.print(gate.sentence)
+    console.print(printable(gate.sentence))
     if options.save_to is not None:
         write_atomic(options.save_to / "summary.md", markdown(report))
         verdict = Verdict(gate=gate, report_digest=sha256_text(path.read_text(encoding="utf-8")))
-        write_atomic(options.save_to / "verdict.json", verdict.model_dump_json(indent=2) + "\n")
+        write_atomic(options.save_to / "verdict.json", verdict.to_json())
     return EXIT_CODES[gate.outcome]

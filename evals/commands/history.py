@@ -55,7 +55,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         kinds = f"{history.measures} kinds of judge, metric, threshold or data"
         say(console, f"{kinds}: reports are compared within a kind only")
     for unread in history.unread:
-        say(console, f"not read: {cell(str(unread.path))}: {' '.join(unread.problem.split())}")
+        say(console, f"not read: {' '.join(unread.problem.split())}")
     if options.html is not None:
         from evals.reports.html.history import history_page
 

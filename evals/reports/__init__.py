@@ -2,7 +2,8 @@
 
 ``model``     what ``report.json`` holds
 ``build``     from a finished evaluation to that
-``html``, ``junit``, ``deepeval``, ``markdown``, ``terminal``   the projections
+``html``, ``junit``, ``deepeval``, ``markdown``, ``samples_csv``, ``terminal``   the projections
+``deepeval_run``   what `deepeval test run` leaves behind
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from fixtures.contracts.files import sha256_text, write_atomic
 
 __all__ = ["FILES", "Report", "Verdict", "read_report", "remove_reports", "write_reports"]
 
-FILES = ("verdict.json", "report.json", "report.html", "junit.xml", "deepeval-result.json", "summary.md")
+FILES = (
+    "verdict.json", "report.json", "report.html", "junit.xml", "deepeval-result.json", "summary.md", "samples.csv",
+)  # fmt: skip
 
 
 def remove_reports(folder: Path) -> None:
@@ -33,6 +36,7 @@ def write_reports(report: Report, folder: Path) -> None:
     from evals.reports.html import html
     from evals.reports.junit import junit_xml
     from evals.reports.markdown import markdown
+    from evals.reports.samples_csv import samples_csv
 
     text = report.to_json()
     write_atomic(folder / "report.json", text)
@@ -40,8 +44,9 @@ def write_reports(report: Report, folder: Path) -> None:
     write_atomic(folder / "junit.xml", junit_xml(report))
     write_atomic(folder / "deepeval-result.json", deepeval_json(report))
     write_atomic(folder / "summary.md", markdown(report))
+    write_atomic(folder / "samples.csv", samples_csv(report))
     verdict = Verdict(gate=report.gate, report_digest=sha256_text(text))
-    write_atomic(folder / "verdict.json", verdict.model_dump_json(indent=2) + "\n")
+    write_atomic(folder / "verdict.json", verdict.to_json())
 
 
 def read_report(path: Path) -> Report:

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from evals.classic import classic_metrics
-from evals.evaluation import Evaluation, Sample, State
-from evals.gate import Tally, not_evaluated
+from evals.evaluation import Evaluation, Sample
 from evals.judges.asking import Examined
 from evals.judges.probes import Probed
+from evals.reports.measured import Measured, report_on
 from evals.reports.model import (
-    CategoryRow,
     ModelInfo,
-    PassRate,
     PreflightInfo,
     ProbeRow,
     ProbesInfo,
     Report,
     RunInfo,
     SampleRow,
+    ShardInfo,
 )
-from evals.reports.noise import noise, pair_rows
 from evals.reports.parts import dataset_info, judge_info
-from evals.reports.references import gated
-from evals.settings import GatePolicy
-from evals.statistics import wilson
+from evals.sharding import draw_digest
 from fixtures.contracts.files import printable
 from fixtures.contracts.manifest import library_versions
 
@@ -39,53 +32,20 @@ EXCERPT = 1000
 
 def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
     """The report; ``incomplete`` says why not every drawn sample was asserted, if so."""
-    samples = evaluation.samples
-    policy = evaluation.policy
-    tally = _tally(samples)
-    categories = sorted({sample.document.label for sample in samples})
-    verdicts, threshold = evaluation.judging.verdicts, evaluation.settings.threshold
-    shared = Counter(sample.pair for sample in samples)
-    report = Report(
-        gate=not_evaluated("yet", policy),
-        complete=incomplete is None,
-        tally=tally,
-        pass_rate=_pass_rate(tally, policy),
-        classic=classic_metrics(
-            [sample.document.label for sample in samples], [sample.prediction.predicted for sample in samples]
-        ),
+    measured = Measured(
+        settings=evaluation.settings.model_dump(mode="json"),
+        policy=evaluation.policy,
+        references=evaluation.references,
         dataset=dataset_info(evaluation.dataset, evaluation.drawn),
         model=_model(evaluation),
-        judge=judge_info(evaluation.settings, evaluation.judges, distinct_pairs=len(evaluation.judging.verdicts)),
-        settings=evaluation.settings.model_dump(mode="json"),
-        categories=[
-            CategoryRow(
-                category=printable(category), tally=(part := _tally(members)), pass_rate=_pass_rate(part, policy)
-            )
-            for category in categories
-            for members in [[sample for sample in samples if sample.document.label == category]]
-        ],
-        samples=[_row(sample) for sample in samples],
-        pairs=pair_rows(verdicts, shared, threshold),
-        judge_truth=None,
-        baseline=None,
-        noise=noise(verdicts, shared, threshold),
+        judge=judge_info(evaluation.settings, evaluation.judges),
+        samples=[_row(sample) for sample in evaluation.samples],
+        verdicts=evaluation.judging.verdicts,
         probes=_probes(evaluation.probes),
         run=_run(evaluation),
+        shard=_shard(evaluation),
     )
-    return gated(report, policy, evaluation.references, incomplete=incomplete)
-
-
-def _tally(samples: Sequence[Sample]) -> Tally:
-    counts: Counter[State] = Counter(sample.state for sample in samples)
-    return Tally(passed=counts["passed"], failed=counts["failed"], unscored=counts["unscored"])
-
-
-def _pass_rate(tally: Tally, policy: GatePolicy) -> PassRate:
-    if not tally.scored:
-        return PassRate(rate=None, low=None, high=None, confidence=policy.confidence)
-    interval = wilson(tally.passed, tally.scored, confidence=policy.confidence)
-    rate = tally.passed / tally.scored
-    return PassRate(rate=rate, low=interval.low, high=interval.high, confidence=policy.confidence)
+    return report_on(measured, incomplete=incomplete)
 
 
 def _row(sample: Sample) -> SampleRow:
@@ -99,9 +59,21 @@ def _row(sample: Sample) -> SampleRow:
         score=verdict.score,
         reason=printable(verdict.reason),
         error=verdict.error,
-        raw=None if verdict.score is not None else verdict.raw,
+        raw=None if verdict.score is not None or verdict.raw is None else printable(verdict.raw),
         digest=sample.document.digest,
         text=printable(sample.document.text[:EXCERPT])[:EXCERPT],
+    )
+
+
+def _shard(evaluation: Evaluation) -> ShardInfo | None:
+    if evaluation.shard is None:
+        return None
+    places = {document.id: place for place, document in enumerate(evaluation.drawn)}
+    return ShardInfo(
+        index=evaluation.shard.index,
+        count=evaluation.shard.count,
+        draw_digest=draw_digest((document.id, document.digest) for document in evaluation.drawn),
+        places=[places[sample.document.id] for sample in evaluation.samples],
     )
 
 

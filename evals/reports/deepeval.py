@@ -9,9 +9,10 @@ from __future__ import annotations
 from deepeval.evaluate.types import EvaluationResult, TestResult
 from deepeval.test_run.api import MetricData
 
+from evals.reports.as_json import json_of
 from evals.reports.model import Report, SampleRow
 
-__all__ = ["deepeval_json"]
+__all__ = ["deepeval_json", "metric_data"]
 
 
 def deepeval_json(report: Report) -> str:
@@ -21,17 +22,17 @@ def deepeval_json(report: Report) -> str:
         confident_link=None,
         test_run_id=None,
     )
-    return result.model_dump_json(indent=1) + "\n"
+    return json_of(result)
 
 
-def _test_result(index: int, sample: SampleRow, report: Report) -> TestResult:
+def metric_data(sample: SampleRow, report: Report) -> MetricData:
+    """A sample's verdict; an unscored one has an error and no score."""
     judge = report.judge
-    passed = sample.state == "passed"
-    metric = MetricData.model_validate(
+    return MetricData.model_validate(
         {
             "name": judge.metric,
             "threshold": judge.threshold,
-            "success": passed,
+            "success": sample.state == "passed",
             "score": sample.score,
             "reason": sample.reason or None,
             "strictMode": False,
@@ -39,10 +40,13 @@ def _test_result(index: int, sample: SampleRow, report: Report) -> TestResult:
             "error": sample.error,
         }
     )
+
+
+def _test_result(index: int, sample: SampleRow, report: Report) -> TestResult:
     return TestResult(
         name=sample.id,
-        success=passed,
-        metrics_data=[metric],
+        success=sample.state == "passed",
+        metrics_data=[metric_data(sample, report)],
         conversational=False,
         index=index,
         multimodal=False,

@@ -55,10 +55,23 @@ def noise_in_words(report: Report) -> list[str]:
             f"confirmations: {noise.overturned_pairs} of {noise.confirmed_pairs} failing pairs pass when judged again "
             f"({noise.overturned_samples} samples); not counted, for failures alone got a second chance"
         )
+    if report.run.shards:
+        said.append(f"merged from {len(report.run.shards)} shards: {_conflicts(report)}")
     if report.probes is not None:
         probes = report.probes
         said.append(f"probes: {probes.succeeded} of {len(probes.probes)} attempts to mislead the judge succeeded")
     return said
+
+
+def _conflicts(report: Report) -> str:
+    found, pairs = report.conflicts, report.judge.distinct_pairs
+    if not found:
+        return f"they agree on all {pairs} distinct pairs"
+    flipped = [row for row in found if row.flipped]
+    return (
+        f"they disagree on the score of {len(found)} of {pairs} distinct pairs, and on passing {len(flipped)} of them "
+        f"({sum(row.samples for row in flipped)} samples); each sample keeps its shard's verdict"
+    )
 
 
 def truth_in_words(report: Report) -> list[str]:

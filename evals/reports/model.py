@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evals.classic import ClassicMetrics
 from evals.gate import Gate, Tally
-from evals.judges.ledger import Usage
+from evals.reports.as_json import json_of
+from evals.reports.run import PreflightInfo, RunInfo
+from evals.reports.shards import ConflictRow, ShardInfo
 
 __all__ = [
     "BaselineInfo",
     "CategoryRow",
+    "ConflictRow",
     "DatasetInfo",
     "JudgeInfo",
     "JudgeMember",
@@ -31,6 +34,7 @@ __all__ = [
     "Report",
     "RunInfo",
     "SampleRow",
+    "ShardInfo",
     "Verdict",
     "VoteRow",
 ]
@@ -39,34 +43,6 @@ __all__ = [
 class _Part(BaseModel):
     # JSON cannot say NaN: a rate that does not exist is null.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class PreflightInfo(_Part):
-    """What a judge did with one known question, of which 10 is the right score."""
-
-    judge: str
-    model: str
-    schema_by: str | None = Field(description="how answers are held to the schema; null: they are not")
-    logprobs: bool
-    seconds: float
-    score: float | None
-    problem: str | None
-    notes: list[str]
-
-
-class RunInfo(_Part):
-    """What differs from run to run. Times are ISO 8601 in UTC, durations in seconds."""
-
-    started: str
-    finished: str
-    seconds: float
-    prediction_seconds: float
-    judging_seconds: float
-    judging_stopped: str | None = Field(description="why the judge was not asked about all pairs, if so")
-    usage: Usage
-    preflight: list[PreflightInfo] = Field(description="of each judge that is an LLM; empty if the store knew it all")
-    host: str
-    versions: dict[str, str]
 
 
 class DatasetInfo(_Part):
@@ -257,7 +233,8 @@ class Report(_Part):
 
     schema_version: Literal[1] = 1
     gate: Gate
-    complete: bool = Field(description="all drawn samples were selected and asserted")
+    complete: bool = Field(description="all drawn samples, or all of the shard, were selected and asserted")
+    shard: ShardInfo | None = Field(default=None, description="null if the report is about the whole draw")
     tally: Tally
     pass_rate: PassRate
     classic: ClassicMetrics
@@ -271,12 +248,13 @@ class Report(_Part):
     judge_truth: JudgeTruth | None = Field(description="null at thresholds of 0.5 or less, where related answers pass")
     baseline: BaselineInfo | None = Field(description="null without --baseline")
     noise: NoiseInfo | None = Field(description="null unless pairs got several votes or confirmations")
+    conflicts: list[ConflictRow] = Field(default=[], description="of a merged report; those on passing first")
     probes: ProbesInfo | None = Field(description="null unless asked for")
     run: RunInfo
 
     def to_json(self) -> str:
         """The file's content."""
-        return self.model_dump_json(indent=1) + "\n"
+        return json_of(self)
 
 
 class Verdict(_Part):
@@ -286,6 +264,10 @@ class Verdict(_Part):
     gate: Gate
     report: Literal["report.json"] = "report.json"
     report_digest: str
+
+    def to_json(self) -> str:
+        """The file's content."""
+        return json_of(self, indent=2)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ def dataset_info(dataset: NewsDataset, drawn: Sequence[Document]) -> DatasetInfo
     )
 
 
-def judge_info(settings: Settings, judges: Sequence[Judge], *, distinct_pairs: int = 0) -> JudgeInfo:
-    """Who judges, and how."""
+def judge_info(settings: Settings, judges: Sequence[Judge]) -> JudgeInfo:
+    """Who judges, and how; no pairs are counted yet."""
     return JudgeInfo(
         spec=settings.judge,
         members=[
@@ -39,5 +39,5 @@ def judge_info(settings: Settings, judges: Sequence[Judge], *, distinct_pairs: i
         threshold=settings.threshold,
         repeats=settings.repeats,
         confirm_failures=settings.confirm_failures,
-        distinct_pairs=distinct_pairs,
+        distinct_pairs=0,
     )

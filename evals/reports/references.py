@@ -15,10 +15,10 @@ from evals.calibration import Calibration, CorrectedRate, corrected_rate, read_c
 from evals.calibration.apply import why_unusable
 from evals.comparable import other_measure, unfinished
 from evals.comparison import compare
-from evals.gate import evaluate_gate, not_evaluated
+from evals.gate import Gate, evaluate_gate, not_evaluated
 from evals.reports import read_report
 from evals.reports.evidence import evidence, judge_truth
-from evals.reports.model import BaselineInfo, DatasetInfo, JudgeInfo, Report
+from evals.reports.model import BaselineInfo, DatasetInfo, JudgeInfo, Report, ShardInfo
 from evals.settings import GatePolicy
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_file
@@ -69,6 +69,8 @@ def gated(report: Report, policy: GatePolicy, references: References, *, incompl
     )
     if incomplete is not None:
         return report
+    if report.shard is not None:
+        return report.model_copy(update={"gate": _of_a_shard(report, report.shard, policy)})
     if references.baseline is not None and report.tally.scored:
         report = report.model_copy(update={"baseline": _compared(references, report, policy)})
 
@@ -78,6 +80,19 @@ def gated(report: Report, policy: GatePolicy, references: References, *, incompl
 
     seen = evidence(report, corrected if references.calibration is not None else None)
     return report.model_copy(update={"gate": evaluate_gate(seen, policy)})
+
+
+def _of_a_shard(report: Report, shard: ShardInfo, policy: GatePolicy) -> Gate:
+    """No verdict: a part cannot speak for the whole draw. Incomplete only if no other part can mend that."""
+    part, unscored = f"shard {shard.index} of {shard.count}", report.tally.unscored
+    gate = not_evaluated(f"{part}: merge decides", policy)
+    share = policy.max_unscored_share
+    if unscored <= (policy.max_unscored if share is None else share * report.dataset.drawn):
+        return gate
+    said = f"Incomplete: {part}: the judge gave no verdict on {unscored} of {report.tally.total} samples"
+    return gate.model_copy(
+        update={"outcome": "incomplete", "sentence": f"{said}, more than the whole draw may leave without one."}
+    )
 
 
 def _compared(references: References, report: Report, policy: GatePolicy) -> BaselineInfo:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
+
 from evals.gate import Condition, Outcome
 from evals.reports.markdown import judge_in_words, noise_in_words, truth_in_words, usage_in_words
 from evals.reports.model import Report
+from fixtures.contracts.files import printable
 
 __all__ = ["COLOURS", "condition_line", "sample_lines", "summary_lines"]
 
@@ -19,34 +23,39 @@ COLOURS: dict[Outcome, dict[str, bool]] = {
     "incomplete": {"red": True, "bold": True},
     "not evaluated": {"yellow": True},
 }
+# Ends of lines, and the marks that turn the direction of what follows: a line of ours stays a line, and reads as such.
+_SPACES = dict.fromkeys((0x09, 0x0A, 0x0D, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " ")
+# GitHub's runner obeys "##[command]" anywhere in a log, and "::command::" where a line begins.
+_COMMAND = re.compile(r"#(?=#\[)|^\s*:(?=:)")
 
 
 def sample_lines(report: Report) -> Iterator[str]:
     """A line for each sample that did not pass."""
     for row in report.samples:
         if row.state == "unscored":
-            yield _short(f"unscored {row.id}: {row.error}")
+            yield _line(f"unscored {row.id}: {row.error}", 240)
         elif row.state == "failed":
-            yield _short(
-                f"failed   {row.id}: expected {row.expected}, got {row.predicted}, score {row.score:.3g}: {row.reason}"
-            )
+            said = f"expected {row.expected}, got {row.predicted}, score {row.score:.3g}: {row.reason}"
+            yield _line(f"failed   {row.id}: {said}", 240)
 
 
-def _short(line: str, limit: int = 240) -> str:
-    line = line.translate({ord(end): " " for end in "\n\r\t"})
+def _line(text: str, limit: int) -> str:
+    """``text`` as one line that neither a terminal nor a CI log obeys, at most ``limit`` characters long."""
+    line = _COMMAND.sub(r"\g<0> ", printable(text).translate(_SPACES))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def summary_lines(report: Report, folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """Lines with their markup, as pytest's terminal takes them."""
     plain: dict[str, Any] = {}
-    width = max(len(row.category) for row in report.categories)
+    names = [_line(row.category, 60) for row in report.categories]
+    width = max(map(cell_len, ["category", *names]))
     lines = [(f"{'category':{width}}  samples  passed  failed  unscored  pass rate", plain)]
-    for row in report.categories:
+    for row, name in zip(report.categories, names, strict=True):
         tally, rate = row.tally, row.pass_rate.rate
         shown = "-" if rate is None else f"{rate:.1%}"
         counts = f"{tally.total:7}  {tally.passed:6}  {tally.failed:6}  {tally.unscored:8}"
-        lines.append((f"{row.category:{width}}  {counts}  {shown:>9}", plain))
+        lines.append((f"{set_cell_size(name, width)}  {counts}  {shown:>9}", plain))
     classic = report.classic
     lines += [
         (f"judge: {judge_in_words(report)}", plain),
@@ -55,11 +64,11 @@ def summary_lines(report: Report, folder: Path) -> list[tuple[str, dict[str, Any
         *((line, plain) for line in truth_in_words(report)),
         (f"accuracy {classic.accuracy:.3f}, macro F1 {classic.macro.f1:.3f}", plain),
         *((condition_line(condition), plain) for condition in report.gate.conditions),
-        *((f"{title + ':':8} {folder / name}", plain) for title, name in _FILES),
+        *((f"{title + ':':9} {folder / name}", plain) for title, name in _FILES),
         *_stopped(report),
         (report.gate.sentence, COLOURS[report.gate.outcome]),
     ]
-    return lines
+    return [(_line(line, 4000), markup) for line, markup in lines]
 
 
 def _stopped(report: Report) -> list[tuple[str, dict[str, Any]]]:
@@ -73,6 +82,7 @@ _FILES = (
     ("page", "report.html"),
     ("report", "report.json"),
     ("summary", "summary.md"),
+    ("samples", "samples.csv"),
     ("JUnit", "junit.xml"),
     ("DeepEval", "deepeval-result.json"),
     ("verdict", "verdict.json"),
@@ -86,7 +96,7 @@ def condition_line(condition: Condition) -> str:
         value += f" ({_amount(condition, condition.low)} to {_amount(condition, condition.high)})"
     needed = f"{condition.bound} {_amount(condition, condition.required, digits='g')}"
     needed += " required" if condition.bound == "at least" else " allowed"
-    return f"{condition.name}: {value}, {needed}: {condition.outcome} ({condition.detail})"
+    return _line(f"{condition.name}: {value}, {needed}: {condition.outcome} ({condition.detail})", 4000)
 
 
 def _amount(condition: Condition, value: float | None, *, digits: str = ".1f") -> str:

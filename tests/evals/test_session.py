@@ -201,11 +201,22 @@ def test_deepeval_test_run_is_the_same_evaluation(evals):
     assert failing.exit_code == 1
 
 
-@pytest.mark.parametrize("start", ["pytest.main(['evals', *sys.argv[1:]])", "deepeval_test_run()"])
-def test_nothing_leaves_the_machine(evals, start):
+@pytest.mark.parametrize(
+    ("start", "opt_out"),
+    [
+        ("pytest.main(['evals', *sys.argv[1:]])", None),
+        # The command sends its own event before anything of ours is loaded: the README says what to set.
+        ("deepeval_test_run()", "YES"),
+    ],
+)
+def test_nothing_leaves_the_machine(evals, start, opt_out):
     """Neither telemetry nor an update check: not even an attempt."""
     code = (
-        "import atexit, sys, pytest\n"
+        "import atexit, os, sys\n"
+        # The parent of this process has set them, as our import does.
+        "for name in [name for name in os.environ if name.startswith('DEEPEVAL_')]: del os.environ[name]\n"
+        f"os.environ.update({ {'DEEPEVAL_TELEMETRY_OPT_OUT': opt_out} if opt_out else {} })\n"
+        "import pytest\n"
         "attempts = []\n"
         "def watch(event, arguments):\n"
         "    if event in ('socket.getaddrinfo', 'socket.connect', 'urllib.Request', 'webbrowser.open'):\n"

@@ -1,4 +1,4 @@
-"""The report's charts: an interval, a column of intervals, a histogram.
+"""The report's charts: an interval, a column of intervals, a histogram, learning curves.
 
 Each is drawn twice, for a desktop and for a phone: one drawing scaled to both
 would have letters of 5 pixels on one of them. The style sheet shows one.
@@ -9,12 +9,13 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from evals.reports.html.drawing import COLOURS, canvas, display_width, plain_style, shortened, to_svg
+from evals.reports.html.learning import draw_loss, draw_quality
 from evals.reports.html.pass_rate import draw_pass_rate
 from evals.reports.html.percent_axis import limits, percent_axis
 from evals.reports.html.tables import by_pass_rate, minimum, score_bars
 from evals.reports.model import Report
 
-__all__ = ["CATEGORIES", "categories_chart", "pass_rate_chart", "scores_chart"]
+__all__ = ["CATEGORIES", "categories_chart", "loss_chart", "pass_rate_chart", "quality_chart", "scores_chart"]
 
 _WIDE, _HALF, _NARROW = 720, 500, 330
 """Widths in pixels: a desktop's column, half of it, and a phone's."""
@@ -44,6 +45,18 @@ def scores_chart(report: Report) -> Markup:
         return Markup()
     with plain_style():
         return _scores(report, "wide scores", _HALF, 12.5) + _scores(report, "narrow scores", _NARROW, 10)
+
+
+def loss_chart(report: Report) -> Markup:
+    """The loss while training; empty if the manifest does not tell it."""
+    with plain_style():
+        return draw_loss(report, "wide loss", _HALF) + draw_loss(report, "narrow loss", _NARROW)
+
+
+def quality_chart(report: Report) -> Markup:
+    """Accuracy and macro F1 while training; empty if the manifest does not tell them."""
+    with plain_style():
+        return draw_quality(report, "wide quality", _HALF) + draw_quality(report, "narrow quality", _NARROW)
 
 
 def _categories(report: Report, name: str, width: int, *, letters: int, ticks: int) -> Markup:

@@ -82,7 +82,7 @@ def canvas(width: int, height: int, *, left: int, right: int, top: int, bottom: 
 def to_svg(figure: Figure, *, name: str, label: str, texts: Mapping[str, tuple[str, str]] | None = None) -> Markup:
     """The figure as an ``<svg>`` element; ``label`` says in words what it shows.
 
-    ``name`` must be unique on the page and becomes a class. ``texts`` maps
+    ``name``, one or more classes, must be unique on the page. ``texts`` maps
     stand-ins to what is shown instead, and to the whole of it.
     """
     buffer = io.BytesIO()
@@ -100,7 +100,8 @@ def to_svg(figure: Figure, *, name: str, label: str, texts: Mapping[str, tuple[s
             "height": height,
         },
     )
-    _copy(drawn, svg, name, texts or {})
+    # No id holds a blank.
+    _copy(drawn, svg, name.replace(" ", "-"), texts or {})
     return Markup(ET.tostring(svg, encoding="unicode", short_empty_elements=False))
 
 

@@ -1,4 +1,4 @@
-"""The page of a history: a chart of the pass rate over time, and a table.
+"""The page of a history: the pass rate over time, a chart for each kind of report, and a table.
 
 It has no script; the walls against hostile texts are the report page's.
 """
@@ -9,20 +9,28 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
 
-from evals.history import Entry, History
+from evals.history import CONFIDENCE, Entry, History
 from evals.reports.html.drawing import COLOURS, canvas, plain_style, to_svg
 from evals.reports.html.page import _asset, _environment, _icon, _policy
-from evals.reports.html.percent_axis import limits
+from evals.reports.html.percent_axis import limits, rising_percent_axis
 from evals.reports.html.tables import minimum
 from evals.reports.html.wording import OUTCOMES, percent, points, points_between
 
-__all__ = ["WIDE", "against", "history_page"]
+__all__ = ["against", "history_page"]
 
-WIDE, _NARROW = 40, 16
+_WIDE, _NARROW = 40, 16
 """Reports that a chart bears: on a desktop, and on a phone."""
-_STYLE = "\n.history td:nth-child(2), .history td:nth-child(3) { min-width: 8.5rem; }\n"
+_KINDS = 6
+"""Kinds of reports that get a chart."""
+_LETTERS = 52
+"""Width of a date below a chart."""
+_STYLE = """
+.history th:first-child { min-width: 10rem; }
+.history td:nth-child(2), .history td:nth-child(3) { min-width: 7rem; }
+.history th .quiet { font-weight: 400; }
+@media (min-width: 62.01rem) { .history .figure .quiet { display: block; } }
+"""
 
 
 class _Rate(NamedTuple):
@@ -31,10 +39,20 @@ class _Rate(NamedTuple):
     high: float
 
 
+class _Kind(NamedTuple):
+    """Reports that can be compared: what the last of them is about, their chart, and how many it leaves out."""
+
+    number: int
+    latest: Entry
+    reports: int
+    chart: Markup
+    older: int
+
+
 def history_page(history: History) -> str:
     """The history as one self-contained page."""
     style = _asset("report.css") + _STYLE
-    drawn = [entry for entry in history.entries if _rate(entry) is not None]
+    kinds = _kinds(history)
     latest = history.entries[-1] if history.entries else None
     return (
         _environment()
@@ -42,10 +60,11 @@ def history_page(history: History) -> str:
         .render(
             history=history,
             entries=history.entries[::-1],
-            drawn=len(drawn),
-            wide=WIDE,
-            chart=_charts(drawn),
+            kinds=kinds[:_KINDS],
+            more_kinds=kinds[_KINDS:],
+            narrow=_NARROW,
             against=against,
+            place=_place,
             outcomes=OUTCOMES,
             icon=_icon(latest.report.gate.outcome if latest else ""),
             policy=_policy(style, ""),
@@ -60,18 +79,34 @@ def against(entry: Entry) -> str:
     if change is None:
         return entry.unlike or ""
     same = "the same sample" if change.samples == 1 else f"the same {change.samples:,} samples"
-    return f"{points(change.difference)}, between {points_between(change.low, change.high)}, on {same}"
+    interval = f"{percent(CONFIDENCE, 0)} interval {points_between(change.low, change.high)}"
+    return f"{points(change.difference)} ({interval}) on {same}"
 
 
-def _charts(entries: Sequence[Entry]) -> Markup:
-    if not entries:
-        return Markup()
+def _kinds(history: History) -> list[_Kind]:
+    """Those that have a pass rate to show; the one of the latest report first."""
+    drawn = [entry for entry in history.entries if _rate(entry) is not None]
+    kinds: list[_Kind] = []
+    for measure in dict.fromkeys(entry.measure for entry in reversed(drawn)):
+        own = [entry for entry in drawn if entry.measure == measure]
+        chart = _charts(own, measure) if len(kinds) < _KINDS else Markup()
+        kinds.append(_Kind(measure + 1, own[-1], len(own), chart, max(0, len(own) - _WIDE)))
+    return kinds
+
+
+def _charts(entries: Sequence[Entry], measure: int) -> Markup:
     with plain_style():
-        wide = _chart(entries[-WIDE:], "wide history", 720, letters=52)
-        return wide + _chart(entries[-_NARROW:], "narrow history", 330, letters=52)
+        wide = _chart(entries[-_WIDE:], f"wide over-time kind-{measure}", 720)
+        return wide + _chart(entries[-_NARROW:], f"narrow over-time kind-{measure}", 330)
 
 
-def _chart(entries: Sequence[Entry], name: str, width: int, *, letters: int) -> Markup:
+def _place(history: History, entry: Entry) -> str:
+    """Where a report lies: its folder, if its name says nothing more."""
+    path = entry.path.relative_to(history.folder)
+    return str(path.parent if path.name == "report.json" else path)
+
+
+def _chart(entries: Sequence[Entry], name: str, width: int) -> Markup:
     """One place for each report in order of time: days without a run take no room."""
     rates = [rate for entry in entries if (rate := _rate(entry)) is not None]
     required = [minimum(entry.report) for entry in entries]
@@ -79,18 +114,15 @@ def _chart(entries: Sequence[Entry], name: str, width: int, *, letters: int) -> 
     low, high = limits(*_ends(ends), room=0.04)
     figure, axes = canvas(width, 300, left=46, right=16, top=12, bottom=34)
     axes.set_xlim(-0.6, max(len(entries), 6) - 0.4)
-    _percent_axis(axes, low, high)
+    rising_percent_axis(axes, low, high)
     for place, least in enumerate(required):
         if least is not None:
             axes.plot([place - 0.5, place + 0.5], [least, least], color=COLOURS["ink"], linewidth=1.3, dashes=(4, 3))
-    for measure in {entry.measure for entry in entries}:
-        # A line joins what can be compared, and nothing else.
-        places = [place for place, entry in enumerate(entries) if entry.measure == measure]
-        axes.plot(places, [rates[place].rate for place in places], color=COLOURS["accent"], linewidth=1.2)
+    axes.plot(range(len(rates)), [rate.rate for rate in rates], color=COLOURS["accent"], linewidth=1.2)
     for place, rate in enumerate(rates):
         axes.plot([place, place], [rate.low, rate.high], color=COLOURS["accent"], linewidth=3, solid_capstyle="butt")
         axes.plot([place], [rate.rate], "o", mfc=COLOURS["accent"], mec=COLOURS["wash"], markersize=8)
-    step = max(1, -(-len(entries) * letters // (width - 62)))
+    step = max(1, -(-len(entries) * _LETTERS // (width - 62)))
     shown = range(len(entries) - 1, -1, -step)
     axes.set_xticks(shown, [_day(entries[place]) for place in shown])
     told = f"Pass rate of {len(entries)} reports with their intervals, from {percent(rates[0].rate)} in the oldest"
@@ -108,15 +140,6 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
     # A foreign report may claim anything; a rate lies within 0 and 1.
     shares = [min(1.0, max(0.0, value)) for value in values]
     return min(shares), max(shares)
-
-
-def _percent_axis(axes: Axes, low: float, high: float) -> None:
-    """`percent_axis` makes an axis from left to right; this one rises."""
-    axes.set_ylim(low, high)
-    step = 5 if high - low <= 0.4 else 10 if high - low <= 0.7 else 20
-    places = [place for place in range(0, 101, step) if round(low * 100) <= place <= round(high * 100)]
-    axes.set_yticks([place / 100 for place in places], [f"{place}%" for place in places])
-    axes.grid(axis="y", color=COLOURS["line"], linewidth=0.8)
 
 
 def _day(entry: Entry) -> str:

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from evals.classic import OTHER
-from evals.reports.html import charts, tables
+from evals.reports.html import charts, learning, tables
 from evals.reports.html.samples import samples_json
 from evals.reports.html.wording import FILTERS, OUTCOMES
 from evals.reports.markdown import noise_in_words
@@ -45,6 +45,7 @@ def html(report: Report) -> str:
         script=Markup(script),
         data=samples_json(report),
         charts=charts,
+        learning=learning,
         tables=tables,
         noise=noise_in_words(report),
         other=OTHER,

@@ -25,6 +25,7 @@ __all__ = [
     "minimum",
     "rate_condition",
     "score_bars",
+    "training_leaves",
     "training_rows",
     "unscored_reasons",
 ]
@@ -137,6 +138,11 @@ def training_rows(report: Report) -> list[tuple[str, str, dict[str, Any]]]:
             if isinstance(figures := measured.get(key), dict):
                 rows.append((part, who, figures))
     return rows
+
+
+def training_leaves(report: Report) -> list[tuple[str, Any]]:
+    """Everything that the manifest tells of the training but its curves, which are drawn."""
+    return [(name, value) for name, value in flat(report.model.training) if not name.startswith("training.curves")]
 
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

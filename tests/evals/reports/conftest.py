@@ -1,14 +1,17 @@
 """A real browser with a page in it, watched for whatever a report must not do."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from evals.reports.html import html
+from evals.reports.html.history import history_page
 from tests.evals.reports import sample_reports
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 375, "height": 812}
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +32,14 @@ def written(tmp_path_factory):
 
     def write(kind):
         if kind not in made:
-            report = getattr(sample_reports, kind)()
             path = folder / f"{kind}.html"
-            path.write_text(html(report), encoding="utf-8")
-            made[kind] = (report, path.as_uri())
+            if kind == "history":
+                shown = sample_reports.history(folder / "runs")
+                path.write_text(history_page(shown), encoding="utf-8")
+            else:
+                shown = getattr(sample_reports, kind)()
+                path.write_text(html(shown), encoding="utf-8")
+            made[kind] = (shown, path.as_uri())
         return made[kind]
 
     return write
@@ -61,3 +68,13 @@ def opened(browser, written):
     for context in contexts:
         context.close()
     assert not unwanted
+
+
+def axe_violations(page):
+    """What axe-core's automatic rules find on the page as it is: rule and places."""
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed (extra `test`)")
+    # Behind a gradient axe-core gives up on contrast.
+    page.evaluate("document.querySelectorAll('.scroller').forEach(part => { part.style.background = 'none'; })")
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [(found["id"], [node["target"] for node in found["nodes"]]) for found in result["violations"]]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evals.calibration import CorrectedRate
 from evals.gate import Evidence, evaluate_gate, not_evaluated
+from evals.history import History, read_history
 from evals.reports.evidence import evidence
 from evals.reports.model import (
     BaselineInfo,
@@ -43,6 +44,11 @@ HOSTILE = [
     "a\x00b\x1b[31mred\x07",
     "日本語のカテゴリー名は長くてもよい",
     "Straßenverkehrsgefährdungshaftpflichtversicherungsgesellschaft",
+    "=cmd|' /C calc'!A0",
+    "##[error]forged ::stop-commands::x",
+    "::error::forged",
+    "lone \ud83d surrogate",
+    "one\r\ntwo\n\tthree\u0085four",
 ]
 
 
@@ -202,6 +208,26 @@ def compared() -> Report:
     return judged.model_copy(update={"gate": gate, "complete": True})
 
 
+def history(folder: Path) -> History:
+    """Twenty reports on the same samples, by two judges, one of a run that failed, one hostile, one broken."""
+    source = random.Random(5)
+    for day in range(20):
+        other = {"judge": judge("rubric")} if day % 6 == 4 else {}
+        finished = f"2026-07-{day + 1:02}T08:00:00+00:00"
+        rows = samples(60, right=0.7 + 0.013 * day + source.uniform(-0.02, 0.02), texts=["same"])
+        made = report(rows, run=run(finished=finished), **other)
+        _put(folder / f"{source.getrandbits(28):07x}" / "report.json", made.to_json())
+    _put(folder / "unscored" / "report.json", all_unscored().to_json())
+    _put(folder / "hostile <b>x" / "report-nightly.json", hostile().to_json())
+    _put(folder / "broken" / "report.json", "{")
+    return read_history(folder)
+
+
+def _put(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+
+
 def hostile(texts: Sequence[str] = HOSTILE) -> Report:
     """Every text of the report is one that somebody wrote to break it."""
     endless = cycle(texts)
@@ -259,6 +285,18 @@ def hostile(texts: Sequence[str] = HOSTILE) -> Report:
                 confirmations=[vote],
             )
         ],
+        baseline=BaselineInfo(
+            name=evil(),
+            digest=evil(),
+            matched=40,
+            unmatched=2,
+            gained=3,
+            lost=1,
+            difference=0.05,
+            low=-0.04,
+            high=0.14,
+            confidence=0.95,
+        ),
         noise=honest.noise,
         probes=ProbesInfo(
             control=None,

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.evals.reports.conftest import PHONE
+
 pytestmark = pytest.mark.slow
-PHONE = {"width": 375, "height": 812}
 
 
 def names(page):

@@ -39,7 +39,13 @@ def evals(capsysbinary):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("html", "report.html"), ("markdown", "summary.md"), ("junit", "junit.xml"), ("deepeval", "deepeval-result.json")],
+    [
+        ("html", "report.html"),
+        ("markdown", "summary.md"),
+        ("junit", "junit.xml"),
+        ("deepeval", "deepeval-result.json"),
+        ("csv", "samples.csv"),
+    ],
 )
 def test_a_projection_made_again_is_the_one_of_the_run(folder, evals, tmp_path, kind, name):
     written = (folder / name).read_bytes()

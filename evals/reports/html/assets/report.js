@@ -118,7 +118,7 @@
     fact("Judge's raw answer", long(text(data.raw[i]), "Judge's raw answer"));
     const whole = data.text[i].length < data.excerpt;
     fact(whole ? "Text" : `Text, its first ${NUMBER.format(data.excerpt)} characters`, long(data.text[i], "Text"));
-    fact("Link", element("a", { href: `#sample-${encodeURIComponent(data.id[i])}` }, "This sample"));
+    fact("Link to this", element("a", { href: `#sample-${encodeURIComponent(data.id[i])}` }, isolated(data.id[i])));
     return element("tr", { role: "row", class: "detail", id: `detail-${i}` }, element("td", { role: "cell", colspan: "6" }, facts));
   }
 
