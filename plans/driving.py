@@ -29,7 +29,7 @@ __all__ = ["drive"]
 GATE_CODES = frozenset({0, 3, 4, 5})
 """What the gate exits with when it has come to a verdict."""
 
-HOPELESS = frozenset({2, 4})
+HOPELESS = {"train": 2, "evaluate": 4, "gate": 2}
 """What our commands exit with for mistakes of the user: they would be made again."""
 
 HINTS = {
@@ -140,7 +140,7 @@ class _Drive:
             for run in runs:
                 if run is None or run.status != "failed" or (run.exit_code and run.exit_code in verdicts):
                     continue
-                if run.exit_code in HOPELESS or tries[run.id] >= self._settings.retries:
+                if run.exit_code == HOPELESS[plan] or tries[run.id] >= self._settings.retries:
                     raise PlatformError(self._failure(plan, run))
                 tries[run.id] += 1
                 self._console.print(f"{plan}: {run.id} failed ({_why(run)}); trying again")

@@ -78,15 +78,21 @@ def test_a_run_that_fails_for_good_ends_with_its_log(pipeline):
     assert pipeline.requests()["PUT", "retry"] == 2
 
 
-@pytest.mark.parametrize("code", [2, 4])
-def test_a_mistake_is_not_made_again(pipeline, code):
-    pipeline.play({"image": "train", "code": code, "log": "error: train.json: unknown key\n"}, *ALL_WELL)
+@pytest.mark.parametrize(("image", "tag", "code"), [("train", None, 2), ("evaluate", "type:model", 4)])
+def test_a_mistake_is_not_made_again(pipeline, image, tag, code):
+    pipeline.play({"image": image, "tag": tag, "code": code, "log": "error: unknown key\n"}, *ALL_WELL)
 
     done = pipeline.run()
 
     assert done.returncode == 1
-    assert "error: train.json: unknown key" in done.stderr
+    assert "error: unknown key" in done.stderr
     assert pipeline.requests()["PUT", "retry"] == 0
+
+
+def test_an_evaluation_that_was_stopped_is_started_again(pipeline):
+    pipeline.play({"tag": "type:model", "code": 2, "message": "stopped by its node"}, *ALL_WELL)
+
+    assert pipeline.run().returncode == 0
 
 
 @pytest.mark.parametrize(
