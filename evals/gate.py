@@ -109,17 +109,18 @@ def _of_the_rate(condition: Condition, tally: Tally, policy: GatePolicy) -> str:
     said = f"{tally.passed} of {tally.scored} samples pass"
     if policy.gate == "every-sample":
         return f"{said}; every sample must"
+    required = f"; {policy.min_pass_rate:.0%} is required"
     if policy.rate == "corrected":
         if condition.value is None:
             return f"{said}, but {condition.detail}"
         said = f"corrected for the judge's errors, {condition.value:.1%} of the samples pass ({said} as judged)"
-    else:
-        interval = wilson(tally.passed, tally.scored, confidence=policy.confidence)
-        said += f", between {interval.low:.1%} and {interval.high:.1%} with {policy.confidence:.0%} confidence"
-    said += (
-        f"; {policy.min_pass_rate:.0%} is required, and the one-sided bounds are {condition.low:.1%} "
-        f"and {condition.high:.1%}"
-    )
-    if condition.outcome == "inconclusive" and policy.rate == "raw":
-        said += f"; {way_out(tally.passed / tally.scored, policy.min_pass_rate, confidence=policy.confidence)}"
+        return f"{said}{required}, and the one-sided bounds are {condition.low:.1%} and {condition.high:.1%}"
+    interval = wilson(tally.passed, tally.scored, confidence=policy.confidence)
+    said += f", between {interval.low:.1%} and {interval.high:.1%} with {policy.confidence:.0%} confidence{required}"
+    if condition.outcome == "inconclusive":
+        return f"{said}; {way_out(tally.passed / tally.scored, policy.min_pass_rate, confidence=policy.confidence)}"
+    if interval.low < policy.min_pass_rate < interval.high:
+        # The two-sided interval alone would seem to contradict the verdict.
+        side, bound = ("lower", condition.low) if condition.outcome == "pass" else ("upper", condition.high)
+        said += f", and the one-sided {side} bound is {bound:.1%}"
     return said

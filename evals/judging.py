@@ -23,13 +23,14 @@ from evals.judges.probes import CONTROL, PROBES, Probed, probe_results
 from evals.judges.secrets import masked
 from evals.metrics import metric_fingerprint, prompt_for
 from evals.progress import Judged, RunningCount
+from evals.seats import Seat, in_random_order
 from evals.settings import Settings
 from evals.verdicts import Asked, Verdict, VerdictStore
 from evals.votes import PairVerdict, Vote, count_votes
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
 
-__all__ = ["KNOWN", "Judging", "Jury", "Seat", "Stage"]
+__all__ = ["KNOWN", "Judging", "Jury", "Stage"]
 
 KNOWN = Judgement(actual="sci.space", expected="sci.space")
 """The preflight's question: no judge that understands the metric gives less than 10."""
@@ -37,15 +38,6 @@ _FAILURES_IN_A_ROW = 10
 T = TypeVar("T")
 Stage = Callable[[str, int], Callable[[Judged], Any]]
 """Opens a stage of ``n`` pairs with a title; what it returns is told how far it is, in the end that all are done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A vote that is due: of which judge, on which pair, for the how-manieth time."""
-
-    judge: Judge
-    judgement: Judgement
-    repeat: int
 
 
 @dataclass(frozen=True)
@@ -164,7 +156,7 @@ class Jury:
             if verdict.score is not None and verdict.score < settings.threshold
         ]
         confirmations: dict[Judgement, list[Vote]] = {}
-        if settings.confirm_failures and failing:
+        if settings.confirm_failures and failing and not self._interrupted:
             seats = self.seats(failing, range(1, settings.confirm_failures + 1))
             confirmations = self._collect(seats, stage, "judging failures again", {})
         return Judging(
@@ -202,7 +194,7 @@ class Jury:
             count.found(seat.judgement)
             count.add(seat.judgement, _vote_of(seat, verdict))
         show(self._snapshot(count))
-        todo = [seat for seat in seats if seat not in found]
+        todo = in_random_order([seat for seat in seats if seat not in found])
         if todo:
             try:
                 self._run(self._vote_all(todo, found, count, show))

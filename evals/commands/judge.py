@@ -80,9 +80,12 @@ def run_check(options: argparse.Namespace, console: Console) -> int:
 def run_probe(options: argparse.Namespace, console: Console) -> int:
     """All probes, one line each."""
     display = TerminalDisplay(console.print, console if console.is_terminal else None)
-    with _open_jury(options, options.verdict_store) as jury:
-        jury.preflight(display.say)
-        probed = jury.probe(display.stage)
+    try:
+        with _open_jury(options, options.verdict_store) as jury:
+            jury.preflight(display.say)
+            probed = jury.probe(display.stage)
+    finally:
+        display.close()
     table = Table("probe", "score", "result", title=f"judge {options.judge}")
     for result in probed.results:
         score = "-" if result.score is None else f"{result.score:.2f}"

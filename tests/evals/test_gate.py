@@ -77,10 +77,17 @@ class TestOutcome:
 class TestSentence:
     def test_83_of_100(self):
         assert gate(83, 17).sentence == (
-            "Inconclusive: 83 of 100 samples pass, between 74.5% and 89.1% with 95% confidence; 80% is required, and "
-            "the one-sided bounds are 76.0% and 88.3%; if the rate is truly 83.0%, about 1,100 samples would decide it "
-            "with 80% power."
+            "Inconclusive: 83 of 100 samples pass, between 74.5% and 89.1% with 95% confidence; 80% is required; "
+            "if the rate is truly 83.0%, about 1,100 samples would decide it with 80% power."
         )
+
+    def test_clear_cases_need_no_further_figure(self):
+        assert gate(97, 3).sentence.endswith("with 95% confidence; 80% is required.")
+        assert gate(40, 60).sentence.endswith("with 95% confidence; 80% is required.")
+
+    def test_a_verdict_that_the_interval_seems_to_contradict_is_explained(self):
+        assert gate(87, 13).sentence.endswith("; 80% is required, and the one-sided lower bound is 80.5%.")
+        assert gate(73, 27).sentence.endswith("; 80% is required, and the one-sided upper bound is 79.6%.")
 
     def test_a_rate_at_the_requirement_is_decided_by_no_number(self):
         assert "no number of samples decides" in gate(80, 20).sentence

@@ -132,7 +132,7 @@ def test_a_wrong_key_or_model_ends_the_run_at_the_first_question(bench, kind, ju
     assert scores(judging) == [None] * 3
     assert message in judging.stopped
     assert len(server.calls) == 2
-    assert errors(judging)[2] == f"not asked: {judging.stopped}"
+    assert f"not asked: {judging.stopped}" in errors(judging)
 
 
 def test_nobody_listens(bench):
@@ -292,7 +292,8 @@ def test_a_judge_that_never_says_the_same_twice(bench):
     with JudgeServer(answers) as server:
         first = bench.judge(spec("endpoint", server.url))
         second = bench.judge(spec("endpoint", server.url))
-    assert scores(first) == scores(second) == [0.0, 0.1, 0.2]
+    assert sorted(scores(first)) == [0.0, 0.1, 0.2]
+    assert scores(second) == scores(first)
     assert (second.usage.calls, second.usage.cache_hits) == (0, 3)
 
 
