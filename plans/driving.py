@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,9 +85,9 @@ class _Drive:
             return self._output(run, "evaluate", "eval-report")
         shards = []
         for number in range(1, count + 1):
-            with TemporaryDirectory() as temporary:
-                write_json(Path(temporary) / "shard.json", {"shard": f"{number}/{count}"})
-                shards.append(self._push(Path(temporary), "evaluate", "shard"))
+            with _folder() as folder:
+                write_json(folder / "shard.json", {"shard": f"{number}/{count}"})
+                shards.append(self._push(folder, "evaluate", "shard"))
         folders = []
         for number, run in enumerate(self._finish("evaluate", [{**data, "shard": shard} for shard in shards]), 1):
             folders.append(self._settings.out / "shards" / f"{number}-of-{count}")
@@ -105,14 +106,15 @@ class _Drive:
 
     def _push_file(self, name: str, plan: str, kind: str) -> str:
         path = self._settings.configs / name
-        with TemporaryDirectory() as temporary:
+        with _folder() as folder:
             try:
-                (Path(temporary) / name).write_bytes(path.read_bytes())
+                (folder / name).write_bytes(path.read_bytes())
             except OSError as error:
                 raise UserError(f"cannot read {path}: {error.strerror}; --configs names a folder with it") from error
-            return self._push(Path(temporary), plan, kind)
+            return self._push(folder, plan, kind)
 
     def _push(self, folder: Path, plan: str, kind: str) -> str:
+        """Push a folder as what ``plan`` takes as its input of this ``kind``."""
         data_id = self._platform.push(folder, sorted(_mount(self._specs[plan].inputs, kind).tags))
         self._console.print(f"data {kind}: {data_id}")
         return data_id
@@ -188,6 +190,14 @@ class _Watch:
         counts = Counter(run.status if run is not None else "missing" for run in runs)
         done = counts.pop("done", 0)
         return ", ".join([f"{done} of {self._total} done", *(f"{n} {status}" for status, n in sorted(counts.items()))])
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A temporary folder that not only its owner may read: its mode goes where its files go."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def _mount(mounts: Sequence[Mount], kind: str) -> Mount:

@@ -10,11 +10,13 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import add_options, load_settings
+from fixtures.contracts.termination import INTERRUPTED, terminable
 from training.errors import TrainingFailed
 from training.settings import ClassifySettings
 
@@ -22,17 +24,27 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command; 0 if it succeeded, 2 for a mistake of the user, 1 for a failed training."""
+    """Run one sub-command; 0 if it succeeded, 2 for a mistake of the user, 1 for a failed training, 130 if stopped."""
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
-        return int(command(options))
+        with terminable():
+            return int(command(options))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except TrainingFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+_SETTINGS_AND_RESUMING = (
+    "Every setting may also stand in the config file, or in the environment as TRAINING_<NAME>. "
+    "The same command after an interruption continues where the last checkpoint left off."
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,8 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "classify",
         help="fine-tune a text classifier",
         description="Fine-tune a text classifier and save it, checked and measured, in SAVE_TO/model.",
-        epilog="Every setting may also stand in the config file, or in the environment as TRAINING_<NAME>. "
-        "The same command after an interruption continues where the last checkpoint left off.",
+        epilog=_SETTINGS_AND_RESUMING,
         allow_abbrev=False,
     )
     add_options(classify.add_argument, ClassifySettings)
@@ -59,24 +70,50 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(data.add_argument, ClassifySettings, only=("dataset", "remove", "save_to"))
     data.set_defaults(command=_data)
+    diagnose = commands.add_parser(
+        "diagnose",
+        help="read learning curves: best checkpoint, over- or underfitting",
+        description="Read the curves of a training: this project's output folder, a result file or the job events of "
+        "hosted fine-tuning (OpenAI, Azure), Trainer's state or checkpoint, TensorBoard events. Name the best "
+        "checkpoint and say underfitting, overfitting, healthy or cannot tell, with the evidence.",
+        allow_abbrev=False,
+    )
+    diagnose.add_argument("log", type=Path, metavar="FILE|DIR", help="what the training logged")
+    diagnose.add_argument("--out", type=Path, metavar="FILE", help="draw the curves to a .png or .svg file")
+    diagnose.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    diagnose.set_defaults(command=_diagnose)
     return parser
 
 
 def _classify(options: dict[str, str | None]) -> int:
-    file = options.get("config_file")
-    settings, notes = load_settings(ClassifySettings, options, config_file=_path(file))
+    settings, notes = load_settings(ClassifySettings, options, config_file=_path(options.get("config_file")))
     _prepare_environment(settings)
     # Imported late: this brings in torch and transformers, seconds and hundreds of megabytes.
-    from rich.console import Console
-
     from training.classify import classify
+
+    return _train(classify, settings, notes)
+
+
+def _train(story: Callable[[Any, Any], Any], settings: ClassifySettings, notes: Sequence[str]) -> int:
+    from rich.console import Console
 
     # Under torchrun, one of the processes speaks for all.
     console = Console(highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
     for note in notes:
         console.print(f"note: {note}", markup=False)
-    classify(settings, console)
+    try:
+        story(settings, console)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_interrupted(settings.save_to / "checkpoints")) from None
     return 0
+
+
+def _interrupted(checkpoints: Path) -> str:
+    from training.checkpoints import any_sealed
+
+    if any_sealed(checkpoints):
+        return f"interrupted; the same command goes on from the newest checkpoint in {checkpoints}"
+    return "interrupted before the first checkpoint; the same command starts anew"
 
 
 def _data(options: dict[str, str | None]) -> int:
@@ -86,6 +123,16 @@ def _data(options: dict[str, str | None]) -> int:
     dataset = export_data(settings.dataset, settings.remove, settings.save_to)
     for split, documents in dataset.splits.items():
         print(f"{settings.save_to / f'{split}.jsonl'}: {len(documents)} documents, digest {dataset.digest(split)[:12]}")
+    return 0
+
+
+def _diagnose(options: dict[str, Any]) -> int:
+    from rich.console import Console
+
+    from training.diagnosis import diagnose
+
+    console = Console(highlight=False, soft_wrap=True)
+    diagnose(options["log"], out=options["out"], as_data=options["format"] == "json", console=console)
     return 0
 
 

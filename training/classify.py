@@ -15,16 +15,17 @@ import numpy as np
 from rich.console import Console
 from transformers.utils import logging as transformers_logging
 
-from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import encodable, write_json
 from fixtures.contracts.inference import apply_template
-from fixtures.contracts.manifest import MANIFEST, write_manifest
+from fixtures.contracts.manifest import write_manifest
 from training.export import PROBES, save_model
 from training.fine_tuning import fine_tune, fit_last_layer
+from training.place import refuse_own_output_as_base, withdraw
+from training.processes import is_main_process
 from training.reload import check_reloaded
 from training.results import manifest_of, measure_beside_baseline, summarize
 from training.settings import ClassifySettings
-from training.task import is_main_process, understand
+from training.task import understand
 
 __all__ = ["classify"]
 
@@ -42,8 +43,8 @@ def classify(settings: ClassifySettings, console: Console) -> Path:
     transformers_logging.disable_progress_bar()
     started = time.monotonic()
     folder = settings.save_to / "model"
-    _refuse_own_output_as_base(settings, folder)
-    _withdraw(settings.save_to)
+    refuse_own_output_as_base(settings.base_model, folder)
+    withdraw(settings.save_to)
 
     task = understand(settings, console)
     trained = fit_last_layer(task) if settings.method == "head" else fine_tune(task)
@@ -68,17 +69,3 @@ def classify(settings: ClassifySettings, console: Console) -> Path:
     shutil.rmtree(settings.save_to / "checkpoints", ignore_errors=True)
     summarize(task, metrics, folder)
     return folder
-
-
-def _refuse_own_output_as_base(settings: ClassifySettings, folder: Path) -> None:
-    if folder.exists() and Path(settings.base_model).exists() and folder.samefile(settings.base_model):
-        raise UserError(f"--base-model {settings.base_model} is where the new model goes; choose another --save-to")
-
-
-def _withdraw(save_to: Path) -> None:
-    """Remove the statements of an earlier run: nobody shall take them for this one's."""
-    try:
-        for path in (save_to / "model" / MANIFEST, save_to / "metrics.json"):
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to --save-to {save_to}: {error.strerror}") from error

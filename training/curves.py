@@ -11,36 +11,42 @@ from typing import Any
 from fixtures.contracts.files import write_atomic
 from training.batching import BatchPlan
 
-__all__ = ["write_curves"]
+__all__ = ["curve_points", "write_curves"]
 
+# Their names are part of the manifest, too: reports draw `metrics.training.curves`.
+# Accuracy is of documents where a classifier learns, of tokens where a language model does.
 _COLUMNS = {
     "loss": "train_loss",
+    "mean_token_accuracy": "train_accuracy",
     "learning_rate": "learning_rate",
     "grad_norm": "gradient_norm",
     "eval_loss": "validation_loss",
     "eval_accuracy": "validation_accuracy",
+    "eval_mean_token_accuracy": "validation_accuracy",
     "eval_macro_f1": "validation_macro_f1",
 }
 
 
-def write_curves(folder: Path, history: Sequence[dict[str, Any]], plan: BatchPlan) -> list[Path]:
-    """Write ``curves.csv`` and, where matplotlib is installed, ``curves.png``; returns what was written."""
+def curve_points(history: Sequence[dict[str, Any]], plan: BatchPlan) -> list[dict[str, Any]]:
+    """What was measured at each step, from Trainer's log; a point lacks what was not measured there."""
     rows: dict[int, dict[str, Any]] = {}
     for entry in history:
         row = rows.setdefault(entry["step"], {"step": entry["step"], "epoch": round(plan.epoch_at(entry["step"]), 4)})
         row |= {_COLUMNS[key]: value for key, value in entry.items() if key in _COLUMNS}
-    ordered = [rows[step] for step in sorted(rows) if len(rows[step]) > 2]
+    return [rows[step] for step in sorted(rows) if len(rows[step]) > 2]
+
+
+def write_curves(folder: Path, points: Sequence[dict[str, Any]]) -> None:
+    """Write ``curves.csv`` and, where matplotlib is installed, ``curves.png``."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, ["step", "epoch", *_COLUMNS.values()], lineterminator="\n")
+    columns = [column for column in dict.fromkeys(_COLUMNS.values()) if any(column in point for point in points)]
+    writer = csv.DictWriter(buffer, ["step", "epoch", *columns], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(ordered)
-    table = folder / "curves.csv"
-    write_atomic(table, buffer.getvalue())
-    picture = _picture(ordered)
-    if picture is None:
-        return [table]
-    write_atomic(folder / "curves.png", picture)
-    return [table, folder / "curves.png"]
+    writer.writerows(points)
+    write_atomic(folder / "curves.csv", buffer.getvalue())
+    picture = _picture(points)
+    if picture is not None:
+        write_atomic(folder / "curves.png", picture)
 
 
 def _picture(rows: Sequence[dict[str, Any]]) -> bytes | None:
@@ -54,6 +60,7 @@ def _picture(rows: Sequence[dict[str, Any]]) -> bytes | None:
     lines = (
         (losses, "train_loss", "training"),
         (losses, "validation_loss", "validation"),
+        (scores, "train_accuracy", "accuracy in training"),
         (scores, "validation_accuracy", "accuracy"),
         (scores, "validation_macro_f1", "macro F1"),
     )
@@ -61,7 +68,7 @@ def _picture(rows: Sequence[dict[str, Any]]) -> bytes | None:
         points = [(row["step"], row[column]) for row in rows if column in row]
         if points:
             axes.plot(*zip(*points, strict=True), marker="." if len(points) < 30 else "", label=label)
-    for axes, title in ((losses, "loss"), (scores, "on the validation documents")):
+    for axes, title in ((losses, "loss"), (scores, "on the validation part")):
         axes.set(title=title, xlabel="step")
         axes.grid(alpha=0.3)
         if axes.lines:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,16 @@ from transformers import TrainingArguments, set_seed
 
 from fixtures.contracts.manifest import library_versions
 from training.adapters import compute_exactly, load_quantized, merged, with_lora
+from training.arguments import planned_arguments
 from training.batching import plan_batches
-from training.checkpoints import newest_checkpoint, open_checkpoints
-from training.curves import write_curves
+from training.checkpoints import checkpoint_to_resume, newest_checkpoint
+from training.curves import curve_points, write_curves
 from training.documents import stratified
 from training.export import PROBES
 from training.head import STRENGTHS, fit_head
 from training.measures import measure
-from training.task import LIBRARIES, Task, Trained, is_main_process
+from training.processes import is_main_process, process_count
+from training.task import LIBRARIES, Task, Trained
 from training.trainer import ClassifierTrainer, Example, Milestones
 
 __all__ = ["fine_tune", "fit_last_layer"]
@@ -48,7 +48,7 @@ def fit_last_layer(task: Task) -> Trained:
 def fine_tune(task: Task) -> Trained:
     """Train as the settings say, from the newest checkpoint of this very training if there is one."""
     settings, corpus = task.settings, task.corpus
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = process_count()
     rows = task.rows(corpus.train)
     plan = plan_batches(
         [len(row) for row in rows],
@@ -89,8 +89,9 @@ def fine_tune(task: Task) -> Trained:
         console=task.console,
     )
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    points = curve_points(trainer.state.log_history, plan)
     if is_main_process():
-        write_curves(settings.save_to, trainer.state.log_history, plan)
+        write_curves(settings.save_to, points)
 
     # The forward pass that accelerate wrapped in autocast goes back to what a user will call.
     best = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).eval()
@@ -104,6 +105,7 @@ def fine_tune(task: Task) -> Trained:
         "epochs": len(plan.epoch_ends),
         "best_step": trainer.state.best_global_step,
         "best_validation_loss": trainer.state.best_metric,
+        "curves": points,
     }
     return Trained(final.to(task.device).eval(), probe_logits, history)
 
@@ -126,7 +128,7 @@ def _starting_model(task: Task, *, fit_head_first: bool) -> Any:
 
 def _checkpoint_to_resume(task: Task, processes: int) -> Path | None:
     """The newest intact checkpoint of this very training, if an earlier run left one."""
-    settings, folder = task.settings, task.settings.save_to / "checkpoints"
+    settings = task.settings
     owner = {
         **settings.decisive(),
         "documents": task.corpus.dataset.digest("train"),
@@ -136,63 +138,23 @@ def _checkpoint_to_resume(task: Task, processes: int) -> Path | None:
         "versions": library_versions(*LIBRARIES),
     }
     if not is_main_process():
-        return newest_checkpoint(folder)[0]
-    if differences := open_checkpoints(folder, owner):
-        task.console.print(
-            f"note: the checkpoints in {folder} are of a training with other {', '.join(differences)}; starting anew"
-        )
-    checkpoint, damaged = newest_checkpoint(folder)
-    for path in damaged:
-        task.console.print(f"note: {path.name} is incomplete or damaged and was removed")
-    if checkpoint:
-        task.console.print(f"continuing from {checkpoint.name}")
-    else:
-        shutil.rmtree(settings.save_to / "logs", ignore_errors=True)
-    return checkpoint
+        return newest_checkpoint(settings.save_to / "checkpoints")[0]
+    return checkpoint_to_resume(settings.save_to, owner, task.console)
 
 
 def _arguments(task: Task, steps: int) -> TrainingArguments:
     settings = task.settings
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(settings.save_to / "logs")
-    # What is done when is decided by our milestones; intervals that never come keep Trainer's own quiet.
-    never = 10**9
-    arguments = TrainingArguments(
-        output_dir=str(settings.save_to / "checkpoints"),
-        max_steps=steps,
+    return planned_arguments(
+        TrainingArguments,
+        save_to=settings.save_to,
+        steps=steps,
+        device=task.device,
+        autocast=task.autocast,
+        seed=settings.seed,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
-        seed=settings.seed,
-        data_seed=settings.seed,
-        use_cpu=task.device.type == "cpu",
-        bf16=task.autocast is torch.bfloat16,
-        fp16=task.autocast is torch.float16,
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        eval_strategy="steps",
-        eval_steps=never,
-        save_strategy="steps",
-        save_steps=never,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=["tensorboard"] if _has_tensorboard() else [],
-        ddp_backend="gloo" if task.device.type == "cpu" and "WORLD_SIZE" in os.environ else None,
     )
-    # Several visible GPUs without torchrun: Trainer would fall back to DataParallel, which is slow and wrong here.
-    arguments._n_gpu = min(arguments.n_gpu, 1)
-    return arguments
-
-
-def _has_tensorboard() -> bool:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        return False
-    return True

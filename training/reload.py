@@ -14,12 +14,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from training.errors import TrainingFailed
 
-__all__ = ["check_reloaded"]
+__all__ = ["check_logits", "check_reloaded"]
 
 # Spelled out here, and not one of our functions: what it must not do is to share our code.
 _PROBE = """
@@ -45,10 +46,19 @@ def check_reloaded(
     ``tolerance`` is absolute, in logits. Raises TrainingFailed beyond it, or
     when the folder does not load.
     """
+    request = [[prompt, max_length] for prompt in prompts]
+    return check_logits(_PROBE, folder, request, expected, tolerance=tolerance)
+
+
+def check_logits(script: str, folder: Path, request: Any, expected: np.ndarray, *, tolerance: float) -> float:
+    """Compare with ``expected`` the logits that ``script`` prints, given ``folder`` and ``request`` on its input.
+
+    See `check_reloaded`.
+    """
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TRANSFORMERS_VERBOSITY": "error"}
     process = subprocess.run(
-        [sys.executable, "-c", _PROBE, str(folder)],
-        input=json.dumps([[prompt, max_length] for prompt in prompts]),
+        [sys.executable, "-c", script, str(folder)],
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         env=environment,

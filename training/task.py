@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,10 @@ from fixtures.datasets import Document
 from training.base_models import BaseModel, load_base_model
 from training.documents import Corpus, load_corpus
 from training.head import Documents
+from training.place import make_folder
 from training.settings import ClassifySettings
 
-__all__ = ["LIBRARIES", "Task", "Trained", "is_main_process", "understand"]
+__all__ = ["LIBRARIES", "Task", "Trained", "understand"]
 
 LIBRARIES = ("newsjudge", "torch", "transformers", "peft", "bitsandbytes", "accelerate", "scikit-learn", "tokenizers")
 """Whose versions decide, or may decide, what comes out."""
@@ -76,12 +76,7 @@ def understand(settings: ClassifySettings, console: Console) -> Task:
     """Settle everything that can be wrong before anything long begins."""
     device = resolve_device(settings.device)
     autocast = autocast_dtype(settings.precision, device)
-    try:
-        settings.save_to.mkdir(parents=True, exist_ok=True)
-        if not os.access(settings.save_to, os.W_OK):
-            raise PermissionError(13, "Permission denied")
-    except OSError as error:
-        raise UserError(f"cannot write to --save-to {settings.save_to}: {error.strerror}") from error
+    make_folder(settings.save_to)
     corpus = load_corpus(settings)
     for split, reasons in corpus.dataset.dropped.items():
         for reason, count in reasons.items():
@@ -100,8 +95,3 @@ def understand(settings: ClassifySettings, console: Console) -> Task:
         f"{len(corpus.test or ())} to measure on"
     )
     return Task(settings, console, device, autocast, corpus, base, max_length)
-
-
-def is_main_process() -> bool:
-    """Whether this process, of those that train together, is the one that writes and speaks."""
-    return os.environ.get("RANK", "0") == "0"

@@ -42,17 +42,17 @@ def run_process(plan: PlanSpec, mounts: Mounts, log: Path) -> int:
 
 
 def run_docker(plan: PlanSpec, mounts: Mounts, log: Path) -> int:
-    """Run the Plan's image with ``docker``, its root file system read-only."""
+    """Run the Plan's image with ``docker``."""
     return _logged(_docker_command("docker", plan, mounts), log)
 
 
 def run_podman(plan: PlanSpec, mounts: Mounts, log: Path) -> int:
-    """Run the Plan's image with ``podman``, its root file system read-only."""
+    """Run the Plan's image with ``podman``."""
     return _logged(_docker_command("podman", plan, mounts), log)
 
 
 def _docker_command(engine: str, plan: PlanSpec, mounts: Mounts) -> list[str]:
-    command = [engine, "run", "--rm", "--read-only", "--tmpfs", "/tmp", *_volumes(mounts)]
+    command = [engine, "run", "--rm", *_volumes(mounts)]
     if plan.entrypoint:
         command += ["--entrypoint", plan.entrypoint[0]]
     return [*command, plan.image, *plan.entrypoint[1:], *plan.args]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -101,8 +102,14 @@ class Folder:
             shutil.copytree(source, target)
         else:
             shutil.move(source, target)
-        for path in target.rglob("*"):
-            if path.is_file():
-                path.chmod(0o444)
+        _for_all_to_read(target)
         self.data[entry.id] = entry
         return entry
+
+
+def _for_all_to_read(folder: Path) -> None:
+    """Files that nobody writes and everybody reads: an image has a user of its own."""
+    for path in (folder, *folder.rglob("*")):
+        # What such a user made is his, and readable.
+        with suppress(PermissionError):
+            path.chmod(0o755 if path.is_dir() else 0o444)

@@ -52,6 +52,9 @@ def test_what_a_training_leaves_behind(classify, dataset):
     rows = list(csv.DictReader((run.out / "curves.csv").open()))
     validation = [float(row["validation_loss"]) for row in rows if row["validation_loss"]]
     assert len(validation) == 8
+    points = manifest.metrics["training"]["curves"]
+    assert [point["step"] for point in points] == [int(row["step"]) for row in rows]
+    assert [point["validation_loss"] for point in points if "validation_loss" in point] == validation
     assert run.metrics["training"]["best_validation_loss"] == pytest.approx(min(validation))
     assert run.metrics["validation"]["model"]["loss"] == pytest.approx(min(validation), abs=1e-3)
     assert (run.out / "curves.png").read_bytes().startswith(b"\x89PNG")
