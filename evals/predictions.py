@@ -60,6 +60,8 @@ def open_model(settings: Settings) -> ModelUnderTest:
     if path.is_dir() and not (path / MANIFEST).is_file() and settings.allow_unmanifested:
         return _unmanifested(path)
     manifest, digest = verify_model_folder(path)
+    if manifest.task != "text-classification":
+        raise UserError(f"{path}: its manifest says task {manifest.task}; only text-classification is evaluated here")
     return ModelUnderTest(path, manifest, digest)
 
 

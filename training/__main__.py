@@ -17,6 +17,7 @@ from typing import Any
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import add_options, load_settings
 from fixtures.contracts.termination import INTERRUPTED, terminable
+from training.chat.settings import ChatSettings
 from training.errors import TrainingFailed
 from training.settings import ClassifySettings
 
@@ -61,6 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(classify.add_argument, ClassifySettings)
     classify.set_defaults(command=_classify)
+    chat = commands.add_parser(
+        "chat",
+        help="fine-tune a language model on conversations",
+        description="Fine-tune a language model on conversations and save it, checked and measured, in SAVE_TO/model.",
+        epilog=_SETTINGS_AND_RESUMING,
+        allow_abbrev=False,
+    )
+    add_options(chat.add_argument, ChatSettings)
+    chat.set_defaults(command=_chat)
     data = commands.add_parser(
         "data",
         help="write a data set into a folder, as train.jsonl and test.jsonl",
@@ -94,7 +104,16 @@ def _classify(options: dict[str, str | None]) -> int:
     return _train(classify, settings, notes)
 
 
-def _train(story: Callable[[Any, Any], Any], settings: ClassifySettings, notes: Sequence[str]) -> int:
+def _chat(options: dict[str, str | None]) -> int:
+    settings, notes = load_settings(ChatSettings, options, config_file=_path(options.get("config_file")))
+    _prepare_environment(settings)
+    # Imported late, like `classify`.
+    from training.chat.story import chat
+
+    return _train(chat, settings, notes)
+
+
+def _train(story: Callable[[Any, Any], Any], settings: ClassifySettings | ChatSettings, notes: Sequence[str]) -> int:
     from rich.console import Console
 
     # Under torchrun, one of the processes speaks for all.
@@ -140,7 +159,7 @@ def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
 
-def _prepare_environment(settings: ClassifySettings) -> None:
+def _prepare_environment(settings: ClassifySettings | ChatSettings) -> None:
     """What libraries read at import: no telemetry, and no network unless a hub id was named."""
     from training.base_models import is_hub_id
 

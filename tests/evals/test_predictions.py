@@ -16,6 +16,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from evals.predictions import open_model, predict
 from evals.settings import Settings
+from fixtures.contracts.errors import UserError
 from fixtures.contracts.inference import encode, load_classifier, predict_logits, token_budget_batches
 from fixtures.contracts.manifest import Manifest, write_manifest
 from fixtures.datasets import _documents
@@ -224,3 +225,11 @@ def test_hostile_texts_are_predicted(evals, model_folder):
     assert run.exit_code == 0, run.output
     assert run.report["tally"]["unscored"] == 0
     assert len(run.report["samples"]) == len(hostile)
+
+
+def test_a_chat_model_is_no_classifier(model_folder):
+    path = model_folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"task": "chat"}))
+
+    with pytest.raises(UserError, match="its manifest says task chat; only text-classification is evaluated here"):
+        open_model(Settings(model_path=model_folder))

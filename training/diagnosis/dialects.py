@@ -31,6 +31,7 @@ DIALECTS = (
         "curves.csv of this project",
         {
             "train_loss": _M.TRAIN_LOSS,
+            "train_accuracy": _M.TRAIN_ACCURACY,
             # Measured on all validation documents, as Trainer does.
             "validation_loss": _M.FULL_VALIDATION_LOSS,
             "validation_accuracy": _M.FULL_VALIDATION_ACCURACY,

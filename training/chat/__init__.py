@@ -1,0 +1,12 @@
+"""Fine-tune a language model on conversations: ``python -m training chat``.
+
+Read in this order:
+
+``story``       the whole of it
+``files``       conversations from JSON Lines, and every fault of a file at once (``turns``, ``faults``)
+``templates``   how a conversation becomes text, and which of it the assistant says
+``tokens``      conversations as token ids, with the tokens to learn marked
+``cutting``     what fits into the model, and what was cut
+``fine_tuning`` the training (``trainer``, ``targets``)
+``saving``      one plain model, or an adapter, loaded again elsewhere and compared
+"""

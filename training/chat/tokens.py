@@ -1,0 +1,167 @@
+"""Conversations as token ids, with the tokens to learn marked; and whether the tokenizer is fit for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from training.chat.faults import Fault
+from training.chat.files import Conversation
+from training.chat.templates import ChatTemplate, Rendered, TemplateRefused
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["IGNORED", "Encoded", "Row", "encode", "stop_tokens"]
+
+IGNORED = -100
+"""The label of a token that is not to be learned."""
+
+CHUNK = 500
+"""Conversations tokenized at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A conversation for the model: ids, and for each the same id as label, or `IGNORED`."""
+
+    line: int
+    ids: list[int]
+    labels: list[int]
+
+    @property
+    def learned(self) -> int:
+        """Tokens that the model is to learn to say."""
+        return sum(label != IGNORED for label in self.labels)
+
+
+@dataclass
+class Encoded:
+    """Rows, what is wrong with some, and the characters that the tokenizer does not know."""
+
+    rows: list[Row] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    characters: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def share_lost(self) -> float:
+        """The share of characters, blanks not counted, that the model will not see."""
+        return self.lost.total() / self.characters if self.characters else 0.0
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase,
+    template: ChatTemplate,
+    conversations: Sequence[Conversation],
+    loss_on: str,
+) -> Encoded:
+    """All conversations as rows; one that the template cannot take, or says nothing of, is a fault."""
+    result = Encoded()
+    rendered: list[tuple[int, Rendered]] = []
+    for conversation in conversations:
+        try:
+            rendered.append((conversation.line, _render(template, conversation, loss_on)))
+        except TemplateRefused as refusal:
+            result.faults.append(Fault(conversation.line, str(refusal)))
+        else:
+            result.faults += (Fault(conversation.line, what) for what in _left_out(template, conversation))
+    characters = Counter(character for _, one in rendered for character in one.text if not character.isspace())
+    result.characters = characters.total()
+    dropped = _dropped(tokenizer, characters)
+    result.lost.update({character: characters[character] for character in dropped})
+    for start in range(0, len(rendered), CHUNK):
+        chunk = [(line, _without(one, dropped)) for line, one in rendered[start : start + CHUNK]]
+        tokens = tokenizer([one.text for _, one in chunk], add_special_tokens=False, return_offsets_mapping=True)
+        for (line, one), ids, offsets in zip(chunk, tokens["input_ids"], tokens["offset_mapping"], strict=True):
+            row = Row(line, ids, _labels(ids, offsets, one.spans))
+            result.rows.append(row)
+            result.lost.update(_unknown(tokenizer, one.text, ids, offsets))
+            if not row.learned:
+                result.faults.append(Fault(line, "the chat template shows nothing of what the assistant says"))
+    return result
+
+
+def stop_tokens(tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> list[int]:
+    """The special tokens with which the template ends an answer."""
+    answer = "answer"
+    try:
+        text = template.text([{"role": "user", "content": "question"}, {"role": "assistant", "content": answer}])
+    except TemplateRefused:
+        return []
+    ids = tokenizer(text[text.rfind(answer) + len(answer) :], add_special_tokens=False)["input_ids"]
+    special = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    return [token for token in dict.fromkeys(ids) if token in special]
+
+
+def _render(template: ChatTemplate, conversation: Conversation, loss_on: str) -> Rendered:
+    if loss_on == "assistant":
+        return template.render(conversation.messages, conversation.tools)
+    text = template.text(conversation.messages, conversation.tools)
+    return Rendered(text, [(0, len(text))])
+
+
+def _left_out(template: ChatTemplate, conversation: Conversation) -> Iterator[str]:
+    """What a conversation has and the template does not show."""
+    messages, tools = conversation.messages, conversation.tools
+    if any("tool_calls" in turn for turn in messages):
+        without = [{key: value for key, value in turn.items() if key != "tool_calls"} for turn in messages]
+        if template.text(messages, tools) == template.text(without, tools):
+            yield "the chat template leaves out tool calls: the assistant would learn to say nothing; give another"
+    if tools and template.text(messages, tools) == template.text(messages):
+        yield "the chat template leaves out the tools: the model would have to guess them; give another"
+
+
+def _labels(ids: list[int], offsets: list[tuple[int, int]], spans: list[tuple[int, int]]) -> list[int]:
+    """The ids of tokens that lie in a span, even with one character, and `IGNORED` for all others."""
+    labels = [IGNORED] * len(ids)
+    coming = iter(spans)
+    span = next(coming, None)
+    for place, (start, end) in enumerate(offsets):
+        while span and start >= span[1]:
+            span = next(coming, None)
+        if span is None:
+            break
+        # The first token of all follows nothing that it could be guessed from.
+        if place and start < end and end > span[0]:
+            labels[place] = ids[place]
+    return labels
+
+
+def _dropped(tokenizer: PreTrainedTokenizerBase, characters: Iterable[str]) -> list[str]:
+    """The characters that the tokenizer passes over in silence, without even an unknown token."""
+    alone = list(characters)
+    if not alone:
+        return []
+    tokens = tokenizer(alone, add_special_tokens=False)["input_ids"]
+    return [
+        character
+        for character, ids in zip(alone, tokens, strict=True)
+        if tokenizer.unk_token_id not in ids and not tokenizer.decode(ids).strip()
+    ]
+
+
+def _without(rendered: Rendered, dropped: Sequence[str]) -> Rendered:
+    """The text without characters that would be dropped anyway: tokenizers count them and get all offsets wrong."""
+    if not dropped:
+        return rendered
+    nothing = dict.fromkeys(map(ord, dropped))
+
+    def moved(place: int) -> int:
+        return len(rendered.text[:place].translate(nothing))
+
+    return Rendered(rendered.text.translate(nothing), [(moved(start), moved(end)) for start, end in rendered.spans])
+
+
+def _unknown(
+    tokenizer: PreTrainedTokenizerBase, text: str, ids: list[int], offsets: list[tuple[int, int]]
+) -> Iterator[str]:
+    """The characters that became an unknown token."""
+    if tokenizer.unk_token_id not in ids:
+        return
+    for token, (start, end) in zip(ids, offsets, strict=True):
+        # GPT-2's "unknown" is its end token, which a template may well write.
+        if token == tokenizer.unk_token_id and text[start:end] != tokenizer.unk_token:
+            yield from (character for character in text[start:end] if not character.isspace())
