@@ -31,10 +31,10 @@ from side_by_side import Clock, show, verdict
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig
 
+from fixtures.conversations.files import Conversation, read_chat_file
 from training.arguments import planned_arguments
 from training.batching import plan_rows
 from training.chat.cutting import cut
-from training.chat.files import Conversation, read_chat_file
 from training.chat.templates import choose_template
 from training.chat.tokens import Row, encode
 from training.chat.trainer import ChatTrainer, as_dataset

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.chat.faults import Fault, counted
+from fixtures.conversations.faults import Fault, counted
 from training.chat.tokens import IGNORED, Row
 
 __all__ = ["Cut", "Lengths", "cut"]

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fixtures.contracts.errors import UserError
+from fixtures.conversations.faults import Fault, counted, in_words
+from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
 from training.chat.cutting import Cut, cut
-from training.chat.faults import Fault, counted, in_words
-from training.chat.files import ChatFile, Conversation, read_chat_file
 from training.chat.settings import ChatSettings
 from training.chat.templates import ChatTemplate
 from training.chat.tokens import Encoded, Row, encode

@@ -11,10 +11,10 @@ from transformers import PreTrainedModel, set_seed
 from trl import SFTConfig
 
 from fixtures.contracts.manifest import library_versions
+from fixtures.conversations.faults import counted
 from training.adapters import compute_exactly, load_quantized, merged, with_lora
 from training.arguments import planned_arguments
 from training.batching import BatchPlan, plan_rows
-from training.chat.faults import counted
 from training.chat.settings import ALL_LINEAR, ChatSettings
 from training.chat.targets import resolve_targets
 from training.chat.task import LIBRARIES, Task

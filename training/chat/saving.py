@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from fixtures.contracts.errors import UserError
+from fixtures.conversations.files import Conversation
 from training.adapters import is_quantized
-from training.chat.files import Conversation
 from training.chat.fine_tuning import Trained
 from training.chat.task import Task
 from training.export import empty_folder, refuse_infinite, save_model

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from training.chat.faults import Fault
-from training.chat.files import Conversation
+from fixtures.conversations.faults import Fault
+from fixtures.conversations.files import Conversation
 from training.chat.templates import ChatTemplate, Rendered, TemplateRefused
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures.conversations.faults import in_words
+from fixtures.conversations.files import read_chat_file
 from tests.training.chat.conftest import FAMILIES, learned_tokenizer, read_rows, turns, write_rows
 from training.chat.cutting import cut
-from training.chat.faults import in_words
-from training.chat.files import read_chat_file
 from training.chat.templates import choose_template
 from training.chat.tokens import IGNORED, Row, encode
 
