@@ -34,10 +34,11 @@ from trl import SFTConfig
 from fixtures.conversations.files import Conversation, read_chat_file
 from training.arguments import planned_arguments
 from training.batching import plan_rows
+from training.causal.tokens import Row
+from training.causal.trainer import RowTrainer, as_dataset
 from training.chat.cutting import cut
 from training.chat.templates import choose_template
-from training.chat.tokens import Row, encode
-from training.chat.trainer import ChatTrainer, as_dataset
+from training.chat.tokens import encode
 from training.planned import Milestones
 from training.scratch import llama_tiny
 
@@ -52,7 +53,7 @@ class Side:
     """One way to batch; an optimisation step is made every ``accumulation`` batches."""
 
     name: str
-    trainer: ChatTrainer
+    trainer: RowTrainer
     accumulation: int
     clock: Clock = field(default_factory=Clock)
     tokens: int = 0
@@ -89,7 +90,7 @@ def side(name: str, model: torch.nn.Module, tokenizer: Any, rows: list[Row], uns
     """A copy of the model with a trainer; ``batch`` is a number of rows, or 0 for packs."""
     dataset = as_dataset(rows, pack_to=None if batch else options.pack)
     plan = plan_rows(len(dataset), batch_size=batch or 1, epochs=options.epochs, min_steps=0, seed=options.seed)
-    trainer = ChatTrainer(
+    trainer = RowTrainer(
         model=model,
         args=planned_arguments(
             SFTConfig, save_to=Path(options.folder) / name, steps=plan.steps, device=torch.device("cpu"), autocast=None,

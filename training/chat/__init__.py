@@ -7,6 +7,7 @@ Read in this order:
 ``templates``   how a conversation becomes text, and which of it the assistant says
 ``tokens``      conversations as token ids, with the tokens to learn marked
 ``cutting``     what fits into the model, and what was cut
-``fine_tuning`` the training (``trainer``, ``targets``)
-``saving``      one plain model, or an adapter, loaded again elsewhere and compared
+``fine_tuning`` the training
+
+What it shares with other trainings of language models is in `training.causal`.
 """

@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from fixtures.conversations.faults import Fault, counted
-from training.chat.tokens import IGNORED, Row
+from training.causal.reporting import Lengths, lengths
+from training.causal.tokens import IGNORED, Row
 
-__all__ = ["Cut", "Lengths", "cut"]
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """How long conversations are, in tokens, before cutting."""
-
-    conversations: int
-    tokens: int
-    shortest: int
-    median: int
-    p90: int
-    longest: int
+__all__ = ["Cut", "cut"]
 
 
 @dataclass(frozen=True)
@@ -65,10 +52,4 @@ def cut(rows: Sequence[Row], max_length: int) -> Cut:
             kept.append(short)
             what = f"longer than {counted(max_length, 'token')}; its end is cut off"
         faults.append(Fault(row.line, what, warning=True))
-    return Cut(kept, _lengths(rows), faults, lost, dropped)
-
-
-def _lengths(rows: Sequence[Row]) -> Lengths:
-    sizes = np.array([len(row.ids) for row in rows] or [0])
-    low, median, p90, high = (int(value) for value in np.percentile(sizes, [0, 50, 90, 100], method="nearest"))
-    return Lengths(len(rows), int(sizes.sum()), low, median, p90, high)
+    return Cut(kept, lengths([len(row.ids) for row in rows]), faults, lost, dropped)

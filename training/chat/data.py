@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from fixtures.contracts.errors import UserError
-from fixtures.conversations.faults import Fault, counted, in_words
+from fixtures.conversations.faults import Fault, counted
 from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
+from training.causal.reporting import Checked, refuse_errors, tell_of_lost_characters, tell_warnings
+from training.causal.tokens import refuse_strange_tokens
 from training.chat.cutting import Cut, cut
 from training.chat.settings import ChatSettings
 from training.chat.templates import ChatTemplate
-from training.chat.tokens import Encoded, Row, encode
+from training.chat.tokens import Encoded, encode
 from training.language_models import LanguageModel
 
 __all__ = ["ChatData", "Sources", "prepare", "read_sources"]
@@ -41,16 +43,14 @@ class Sources:
         ``found`` has what was found since they were read, file by file; ``also``
         is a last line.
         """
+        refuse_errors(self.checked(found), also)
+
+    def checked(self, found: Sequence[Sequence[Fault]] = ()) -> list[Checked]:
+        """The files with their faults, and with those ``found`` since they were read."""
         later = found or [()] * len(self.files)
-        faults = [[*file.faults, *more] for file, more in zip(self.files, later, strict=True)]
-        if all(fault.warning for of_file in faults for fault in of_file):
-            return
-        lines = []
-        for file, of_file in zip(self.files, faults, strict=True):
-            wrong = {fault.line for fault in of_file if not fault.warning and fault.line}
-            lines.append(f"{file.path}: {counted(len(wrong), 'row')} of {file.rows:,} cannot be used")
-            lines += (f"  {line}" for line in in_words(of_file))
-        raise UserError("\n".join([*lines, also]).rstrip())
+        return [
+            Checked(file.path, file.rows, [*file.faults, *more]) for file, more in zip(self.files, later, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,8 @@ def prepare(
     # Both parts may be of one file.
     found = found if len(sources.files) == 2 else [found[0] + found[1]]
     sources.refuse_errors(found)
-    for file, faults in zip(sources.files, found, strict=True):
-        console.print(f"{file.path}: {counted(file.rows, 'conversation')}", markup=False)
-        for line in in_words([*file.faults, *faults], complete=settings.check_only):
-            console.print(f"  {line}", markup=False)
-    for part in encoded:
-        _refuse_strange_tokens(base, part.rows)
+    tell_warnings(sources.checked(found), "conversation", console, complete=settings.check_only)
+    refuse_strange_tokens(base, (row.ids for part in encoded for row in part.rows))
     _show(parts, max_length, console)
     for name, whole, left in zip(("train", "validation"), encoded, parts, strict=True):
         _warn_of_losses(name, whole, left, console)
@@ -137,23 +133,13 @@ def _split(file: ChatFile, share: float, seed: int) -> tuple[list[Conversation],
     )
 
 
-def _refuse_strange_tokens(base: LanguageModel, rows: list[Row]) -> None:
-    known = base.config.get_text_config().vocab_size
-    strange = max((max(row.ids) for row in rows if row.ids), default=0)
-    if strange >= known:
-        raise UserError(
-            f"the tokenizer of {base.name} gives token {strange} ({base.tokenizer.convert_ids_to_tokens(strange)!r}), "
-            f"but its model knows {known:,} tokens only: they do not belong together"
-        )
-
-
 def _show(parts: list[Cut], max_length: int, console: Console) -> None:
     table = Table(title="tokens of a conversation", box=SIMPLE_HEAD)
     for heading in ("", "rows", "min", "median", "p90", "max", f"over {max_length:,}", "in all", "to learn"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, part in zip(("train", "validation"), parts, strict=True):
         size = part.lengths
-        figures = (size.conversations, size.shortest, size.median, size.p90, size.longest, len(part.faults))
+        figures = (size.texts, size.shortest, size.median, size.p90, size.longest, len(part.faults))
         table.add_row(name, *(f"{figure:,}" for figure in (*figures, part.tokens, part.learned)))
     console.print(table)
 
@@ -162,11 +148,4 @@ def _warn_of_losses(name: str, encoded: Encoded, part: Cut, console: Console) ->
     if part.tokens_lost:
         share = part.tokens_lost / part.lengths.tokens
         console.print(f"{name}: {counted(part.tokens_lost, 'token')} cut off, {share:.1%} of all", markup=False)
-    if encoded.lost:
-        most = [character for character, _ in encoded.lost.most_common(6)]
-        shown = ", ".join([*most[:5], *(["..."] if len(most) > 5 else [])])
-        console.print(
-            f"{name}: warning: the tokenizer does not know {encoded.share_lost:.1%} of the characters ({shown}); "
-            "the model will never see them",
-            markup=False,
-        )
+    tell_of_lost_characters(name, encoded.losses, console)

@@ -1,173 +1,39 @@
-"""Fine-tuning on conversations: rows planned ahead, and the best checkpoint by validation loss."""
+"""Fine-tuning on conversations, with trl's SFTTrainer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-import torch
-from transformers import PreTrainedModel, set_seed
 from trl import SFTConfig
 
-from fixtures.contracts.manifest import library_versions
 from fixtures.conversations.faults import counted
-from training.adapters import compute_exactly, load_quantized, merged, with_lora
-from training.arguments import planned_arguments
-from training.batching import BatchPlan, plan_rows
-from training.chat.settings import ALL_LINEAR, ChatSettings
-from training.chat.targets import resolve_targets
-from training.chat.task import LIBRARIES, Task
-from training.chat.trainer import ChatTrainer, as_dataset
-from training.checkpoints import checkpoint_to_resume, newest_checkpoint
-from training.curves import curve_points, write_curves
-from training.planned import Milestones
-from training.processes import is_main_process, process_count
+from training.causal import fine_tuning
+from training.causal.fine_tuning import Trained, arguments_for, plan_for, planned_in_words
+from training.causal.trainer import RowTrainer, as_dataset
+from training.chat.task import Task
 
-__all__ = ["Trained", "fine_tune"]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The model at its best checkpoint, LoRA still beside its weights if there is any, and how it came about."""
-
-    model: Any
-    settings: ChatSettings
-    history: dict[str, Any]
-
-    def merged(self, task: Task) -> PreTrainedModel:
-        """One plain model. The adapter is used up by this."""
-        plain = self.model if self.settings.method == "full" else merged(self.model, task.base, self.settings)
-        return plain.to(task.device).eval()
+__all__ = ["fine_tune"]
 
 
 def fine_tune(task: Task) -> Trained:
     """Train as the settings say, from the newest checkpoint of this very training if there is one."""
-    settings = task.settings
-    rows = as_dataset(task.data.train.rows, pack_to=task.max_length if settings.packing else None)
-    plan = plan_rows(
-        len(rows),
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        min_steps=settings.min_steps,
-        seed=settings.seed,
-        accumulation=settings.gradient_accumulation,
-        processes=process_count(),
+    settings, data = task.settings, task.data
+    rows = as_dataset(data.train.rows, pack_to=task.max_length if settings.packing else None)
+    plan = plan_for(task, len(rows))
+    packed = f", packed into {counted(len(rows), 'row')} of up to {task.max_length:,} tokens"
+    what = (
+        f"{len(data.train.rows):,} conversations to learn{packed if settings.packing else ''}, "
+        f"{len(data.validation.rows):,} to choose on"
     )
-    task.console.print(_planned(task, plan, len(rows)))
-    arguments = _arguments(task, plan.steps)
-    # The first process tidies the folder; the others look at it afterwards.
-    with arguments.main_process_first(local=False, desc="checkpoints"):
-        checkpoint = _checkpoint_to_resume(task)
-
-    set_seed(settings.seed)
-    model, settings = _starting_model(task)
-    trainer = ChatTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=rows,
-        processing_class=task.base.tokenizer,
-        validation=task.data.validation.rows,
-        plan=plan,
-        milestones=Milestones.of(plan),
-        console=task.console,
-    )
-    before = trainer.measure(trainer.model.eval())
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    points = curve_points([{"step": 0, **before}, *trainer.state.log_history], plan)
-    if is_main_process():
-        write_curves(settings.save_to, points)
-
-    # The forward pass that accelerate wrapped in autocast goes back to what a user will call.
-    best = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).eval()
-    compute_exactly(best)
-    history = {
-        "steps": plan.steps,
-        "epochs": len(plan.epoch_ends),
-        "best_step": trainer.state.best_global_step,
-        "validation_loss_before": before["eval_loss"],
-        "best_validation_loss": trainer.state.best_metric,
-        "curves": points,
-    }
-    return Trained(best, settings, history)
-
-
-def _planned(task: Task, plan: BatchPlan, rows: int) -> str:
-    settings = task.settings
-    step = settings.batch_size * settings.gradient_accumulation * process_count()
-    packed = f", packed into {counted(rows, 'row')} of up to {task.max_length:,} tokens" if settings.packing else ""
-    precision = f" in {str(task.autocast).removeprefix('torch.')}" if task.autocast else ""
-    return (
-        f"{task.base.name}, method {settings.method}, on {task.device}{precision}: "
-        f"{len(task.data.train.rows):,} conversations to learn{packed}, "
-        f"{len(task.data.validation.rows):,} to choose on\n"
-        f"{counted(plan.steps, 'optimisation step')} of {counted(step, 'row')}, "
-        f"{counted(len(plan.epoch_ends), 'epoch')} in all"
-    )
-
-
-def _starting_model(task: Task) -> tuple[Any, ChatSettings]:
-    """The model before its first step, with what is trainable marked so, and the settings with real layer names."""
-    settings = task.settings
-    if settings.method == "qlora":
-        model = load_quantized(task.base, task.device, task.autocast or torch.float32)
-    else:
-        model = task.base.load().to(task.device)
-    _end_answers(model, task)
-    if settings.method == "full":
-        return model, settings
-    targets: tuple[str, ...] = ()
-    if settings.lora_target_modules and settings.lora_target_modules != (ALL_LINEAR,):
-        targets, replaced = resolve_targets(model, settings.lora_target_modules)
-        for name, other in replaced.items():
-            task.console.print(f"note: this model has no layer {name}; {other} gets LoRA in its place")
-    settings = settings.model_copy(update={"lora_target_modules": targets})
-    return with_lora(model, task.base, settings), settings
-
-
-def _end_answers(model: PreTrainedModel, task: Task) -> None:
-    """Have `generate` stop where the template ends an answer, and pad as the tokenizer does."""
-    known = model.generation_config.eos_token_id
-    stops = [] if known is None else [known] if isinstance(known, int) else list(known)
-    model.generation_config.eos_token_id = list(dict.fromkeys([*stops, *task.stop_tokens])) or None
-    model.generation_config.pad_token_id = task.base.tokenizer.pad_token_id
-
-
-def _checkpoint_to_resume(task: Task) -> Path | None:
-    settings = task.settings
-    if not is_main_process():
-        return newest_checkpoint(settings.save_to / "checkpoints")[0]
-    owner = {
-        **settings.decisive(),
-        "conversations": [file.digest for file in task.sources.files],
-        "chat_template": task.template.saved,
-        "base_revision": task.base.revision,
-        "base_digest": task.base.digest,
-        "computed_on": f"{task.device.type} {task.autocast} x {process_count()}",
-        "versions": library_versions(*LIBRARIES),
-    }
-    return checkpoint_to_resume(settings.save_to, owner, task.console)
-
-
-def _arguments(task: Task, steps: int) -> SFTConfig:
-    settings = task.settings
-    return planned_arguments(
-        SFTConfig,
-        save_to=settings.save_to,
-        steps=steps,
-        device=task.device,
-        autocast=task.autocast,
-        seed=settings.seed,
-        per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
-        gradient_checkpointing=settings.gradient_checkpointing,
-        learning_rate=settings.peak_learning_rate,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=settings.warmup,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        max_length=task.max_length,
-        packing=settings.packing,
+    task.console.print(planned_in_words(task, plan, what))
+    return fine_tuning.fine_tune(
+        task,
+        plan,
         # Rows come tokenized, cut, labelled and packed.
-        dataset_kwargs={"skip_prepare_dataset": True},
+        arguments_for(task, SFTConfig, plan, packing=settings.packing, dataset_kwargs={"skip_prepare_dataset": True}),
+        partial(RowTrainer, train_dataset=rows, validation=data.validation.rows),
+        identity={
+            "conversations": [file.digest for file in task.sources.files],
+            "chat_template": task.template.saved,
+        },
     )

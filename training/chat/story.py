@@ -8,21 +8,19 @@ compared → manifest, last of all
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
 from rich.console import Console
-from transformers.utils import logging as transformers_logging
 
-from fixtures.contracts.files import write_json
-from fixtures.contracts.manifest import write_manifest
+from fixtures.conversations.files import Conversation
+from training.causal.beginning import begin
+from training.causal.results import publish
+from training.causal.saving import PROBES, Probe, save
 from training.chat.fine_tuning import fine_tune
-from training.chat.results import manifest_of, metrics_of, summarize
-from training.chat.saving import save
+from training.chat.results import dataset_of, metrics_of, summarize
 from training.chat.settings import ChatSettings
-from training.chat.task import understand
-from training.place import make_folder, refuse_own_output_as_base, withdraw
+from training.chat.task import Task, understand
 from training.processes import is_main_process
 
 __all__ = ["chat"]
@@ -34,27 +32,27 @@ def chat(settings: ChatSettings, console: Console) -> list[Path]:
     Raises UserError for what the user can mend, TrainingFailed when the model
     did not come out right. There is no manifest then.
     """
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     started = time.monotonic()
-    if settings.check_only:
-        understand(settings, console)
-        return []
-    for name in ("model", "adapter"):
-        refuse_own_output_as_base(settings.base_model, settings.save_to / name)
-    make_folder(settings.save_to)
-    withdraw(settings.save_to)
-
+    begin(settings)
     task = understand(settings, console)
+    if settings.check_only:
+        return []
     trained = fine_tune(task)
     if not is_main_process():
         return []
 
-    folders = save(trained, task)
+    folders = save(trained, task, [_probe(one, task) for one in task.sources.validation[:PROBES]])
     metrics = metrics_of(task, trained.history, time.monotonic() - started)
-    write_json(settings.save_to / "metrics.json", metrics)
-    for folder in folders:
-        write_manifest(folder, manifest_of(task, metrics))
-    shutil.rmtree(settings.save_to / "checkpoints", ignore_errors=True)
+    template = task.template.saved
+    publish(task, folders, kind="chat", prompt_template=template, dataset=dataset_of(task), metrics=metrics)
     summarize(task, metrics, folders)
     return folders
+
+
+def _probe(conversation: Conversation, task: Task) -> Probe:
+    """A conversation up to where the assistant speaks first."""
+    roles = [turn["role"] for turn in conversation.messages]
+    messages = conversation.messages[: roles.index("assistant")]
+    text = task.template.text(messages, conversation.tools, prompt=True)
+    ids = task.base.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return Probe(ids, {"conversation": messages, "tools": conversation.tools})

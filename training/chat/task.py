@@ -4,47 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from rich.console import Console
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.inference import autocast_dtype, resolve_device
+from training.causal.task import CausalTask
 from training.chat.data import ChatData, Sources, prepare, read_sources
 from training.chat.settings import ChatSettings
 from training.chat.templates import ChatTemplate, choose_template
 from training.chat.tokens import stop_tokens
-from training.language_models import LanguageModel, load_language_model
+from training.language_models import load_language_model
 
-__all__ = ["LIBRARIES", "Task", "understand"]
-
-LIBRARIES = (
-    "newsjudge",
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "bitsandbytes",
-    "accelerate",
-    "datasets",
-    "tokenizers",
-)
-"""Whose versions decide, or may decide, what comes out."""
+__all__ = ["Task", "understand"]
 
 
-@dataclass(frozen=True)
-class Task:
-    """What every step needs to know: the settings and what they came to on this machine and data."""
+@dataclass(frozen=True, kw_only=True)
+class Task(CausalTask):
+    """The settings and what they came to on this machine and data."""
 
     settings: ChatSettings
-    console: Console
-    device: torch.device
-    autocast: torch.dtype | None
     sources: Sources
-    base: LanguageModel
     template: ChatTemplate
-    max_length: int
     data: ChatData
-    stop_tokens: list[int]
 
 
 def understand(settings: ChatSettings, console: Console) -> Task:
@@ -66,4 +47,15 @@ def understand(settings: ChatSettings, console: Console) -> Task:
     ends = stop_tokens(base.tokenizer, template)
     if not any(set(ends) & set(row.labels) for row in data.train.rows):
         console.print("warning: no conversation to learn shows where an answer ends; the model may not learn to stop")
-    return Task(settings, console, device, autocast, sources, base, template, max_length, data, ends)
+    return Task(
+        settings=settings,
+        console=console,
+        device=device,
+        autocast=autocast,
+        sources=sources,
+        base=base,
+        template=template,
+        max_length=max_length,
+        data=data,
+        stop_tokens=ends,
+    )

@@ -1,40 +1,21 @@
-"""Conversations as token ids, with the tokens to learn marked; and whether the tokenizer is fit for them."""
+"""Conversations as token ids, with the tokens to learn marked."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fixtures.conversations.faults import Fault
 from fixtures.conversations.files import Conversation
+from training.causal.tokens import CHUNK, IGNORED, Losses, Row, dropped_characters, unknown_characters
 from training.chat.templates import ChatTemplate, Rendered, TemplateRefused
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["IGNORED", "Encoded", "Row", "encode", "stop_tokens"]
-
-IGNORED = -100
-"""The label of a token that is not to be learned."""
-
-CHUNK = 500
-"""Conversations tokenized at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A conversation for the model: ids, and for each the same id as label, or `IGNORED`."""
-
-    line: int
-    ids: list[int]
-    labels: list[int]
-
-    @property
-    def learned(self) -> int:
-        """Tokens that the model is to learn to say."""
-        return sum(label != IGNORED for label in self.labels)
+__all__ = ["Encoded", "encode", "stop_tokens"]
 
 
 @dataclass
@@ -43,13 +24,7 @@ class Encoded:
 
     rows: list[Row] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    characters: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def share_lost(self) -> float:
-        """The share of characters, blanks not counted, that the model will not see."""
-        return self.lost.total() / self.characters if self.characters else 0.0
+    losses: Losses = field(default_factory=Losses)
 
 
 def encode(
@@ -69,16 +44,16 @@ def encode(
         else:
             result.faults += (Fault(conversation.line, what) for what in _left_out(template, conversation))
     characters = Counter(character for _, one in rendered for character in one.text if not character.isspace())
-    result.characters = characters.total()
-    dropped = _dropped(tokenizer, characters)
-    result.lost.update({character: characters[character] for character in dropped})
+    result.losses.characters = characters.total()
+    dropped = dropped_characters(tokenizer, characters)
+    result.losses.lost.update({character: characters[character] for character in dropped})
     for start in range(0, len(rendered), CHUNK):
         chunk = [(line, _without(one, dropped)) for line, one in rendered[start : start + CHUNK]]
         tokens = tokenizer([one.text for _, one in chunk], add_special_tokens=False, return_offsets_mapping=True)
         for (line, one), ids, offsets in zip(chunk, tokens["input_ids"], tokens["offset_mapping"], strict=True):
             row = Row(line, ids, _labels(ids, offsets, one.spans))
             result.rows.append(row)
-            result.lost.update(_unknown(tokenizer, one.text, ids, offsets))
+            result.losses.lost.update(unknown_characters(tokenizer, one.text, ids, offsets))
             if not row.learned:
                 result.faults.append(Fault(line, "the chat template shows nothing of what the assistant says"))
     return result
@@ -130,19 +105,6 @@ def _labels(ids: list[int], offsets: list[tuple[int, int]], spans: list[tuple[in
     return labels
 
 
-def _dropped(tokenizer: PreTrainedTokenizerBase, characters: Iterable[str]) -> list[str]:
-    """The characters that the tokenizer passes over in silence, without even an unknown token."""
-    alone = list(characters)
-    if not alone:
-        return []
-    tokens = tokenizer(alone, add_special_tokens=False)["input_ids"]
-    return [
-        character
-        for character, ids in zip(alone, tokens, strict=True)
-        if tokenizer.unk_token_id not in ids and not tokenizer.decode(ids).strip()
-    ]
-
-
 def _without(rendered: Rendered, dropped: Sequence[str]) -> Rendered:
     """The text without characters that would be dropped anyway: tokenizers count them and get all offsets wrong."""
     if not dropped:
@@ -153,15 +115,3 @@ def _without(rendered: Rendered, dropped: Sequence[str]) -> Rendered:
         return len(rendered.text[:place].translate(nothing))
 
     return Rendered(rendered.text.translate(nothing), [(moved(start), moved(end)) for start, end in rendered.spans])
-
-
-def _unknown(
-    tokenizer: PreTrainedTokenizerBase, text: str, ids: list[int], offsets: list[tuple[int, int]]
-) -> Iterator[str]:
-    """The characters that became an unknown token."""
-    if tokenizer.unk_token_id not in ids:
-        return
-    for token, (start, end) in zip(ids, offsets, strict=True):
-        # GPT-2's "unknown" is its end token, which a template may well write.
-        if token == tokenizer.unk_token_id and text[start:end] != tokenizer.unk_token:
-            yield from (character for character in text[start:end] if not character.isspace())

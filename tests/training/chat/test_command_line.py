@@ -12,7 +12,7 @@ import pytest
 from tests.training.chat.conftest import DATA, read_rows, turns, write_rows
 from tests.training.conftest import ROOT, environment
 from training.__main__ import main
-from training.chat import saving
+from training.causal import saving
 from training.chat.settings import ChatSettings
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "jinja2", "numpy")

@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 
 from fixtures.contracts.errors import UserError
 from tests.training.chat.conftest import FAMILIES, read_rows, write_rows
-from training.chat.targets import resolve_targets
+from training.causal.targets import resolve_targets
 
 WORKSHOP = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from fixtures.contracts.files import sha256_file
 from tests.training.conftest import environment
-from training.chat.trainer import ChatTrainer
+from training.causal.trainer import RowTrainer
 
 pytestmark = pytest.mark.slow
 
@@ -57,14 +57,14 @@ def test_a_killed_training_ends_with_the_same_weights(chat, few, models, tmp_pat
 
 
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(chat, monkeypatch):
-    step = ChatTrainer.training_step
+    step = RowTrainer.training_step
 
     def training_step(self, *args, **kwargs):
         if self.state.global_step + 1 == 3:
             signal.raise_signal(signal.SIGTERM)
         return step(self, *args, **kwargs)
 
-    monkeypatch.setattr(ChatTrainer, "training_step", training_step)
+    monkeypatch.setattr(RowTrainer, "training_step", training_step)
     run = chat("--epochs", "4")
 
     assert run.code == 130

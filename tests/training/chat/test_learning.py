@@ -10,9 +10,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests.training.chat.conftest import FAMILIES, read_rows, write_rows
-from training.chat.fine_tuning import Trained
-from training.chat.tokens import IGNORED
-from training.chat.trainer import ChatTrainer, as_dataset
+from training.causal.fine_tuning import Trained
+from training.causal.tokens import IGNORED
+from training.causal.trainer import RowTrainer, as_dataset
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def gradients_of_positions(monkeypatch, train, **settings):
             hook = model.model.register_forward_hook(
                 lambda _, __, output: (output.last_hidden_state.retain_grad(), seen.update(hidden=output))[1]
             )
-            loss = super(ChatTrainer, self).training_step(model, inputs, num_items_in_batch)
+            loss = super(RowTrainer, self).training_step(model, inputs, num_items_in_batch)
             hook.remove()
             return loss
-        return super(ChatTrainer, self).training_step(model, inputs, num_items_in_batch)
+        return super(RowTrainer, self).training_step(model, inputs, num_items_in_batch)
 
-    monkeypatch.setattr(ChatTrainer, "training_step", training_step, raising=False)
+    monkeypatch.setattr(RowTrainer, "training_step", training_step, raising=False)
     train(**settings)
     return seen["hidden"].last_hidden_state.grad, seen["labels"]
 
@@ -149,13 +149,13 @@ def test_the_best_checkpoint_is_taken_not_the_last(train, tmp_path):
 @pytest.mark.parametrize("family", ["llama", "phi3", "gpt2"])
 def test_lora_beside_4_bit_weights(train, models, plain, family, monkeypatch):
     types = set()
-    step = ChatTrainer.training_step
+    step = RowTrainer.training_step
 
     def training_step(self, model, *args):
         types.update(one.dtype for one in model.parameters() if one.requires_grad)
         return step(self, model, *args)
 
-    monkeypatch.setattr(ChatTrainer, "training_step", training_step)
+    monkeypatch.setattr(RowTrainer, "training_step", training_step)
     task, trained = train(
         train_file=plain, eval_file=None, base_model=str(models(family)), method="qlora", learning_rate=1e-2,
         epochs=4, lora_dropout=0,

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from fixtures.contracts.manifest import verify_model_folder
-from training.chat import saving
+from training.causal import saving
 from training.errors import TrainingFailed
 from training.export import save_model
 
@@ -183,4 +183,4 @@ def test_weights_that_are_no_numbers_are_not_saved(train):
         next(trained.model.parameters()).fill_(math.nan)
 
     with pytest.raises(TrainingFailed, match="holds NaN or infinite values"):
-        saving.save(trained, task)
+        saving.save(trained, task, [saving.Probe([1, 2], {})])

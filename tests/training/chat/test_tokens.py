@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from fixtures.conversations.faults import in_words
 from fixtures.conversations.files import read_chat_file
 from tests.training.chat.conftest import FAMILIES, learned_tokenizer, read_rows, turns, write_rows
+from training.causal.tokens import IGNORED, Row
 from training.chat.cutting import cut
 from training.chat.templates import choose_template
-from training.chat.tokens import IGNORED, Row, encode
+from training.chat.tokens import encode
 
 
 def encoded(tmp_path, rows, family="gpt2", loss_on="assistant", tokenizer=None):
@@ -60,7 +61,7 @@ def test_whatever_is_said_the_answers_are_learned(tmp_path_factory, pairs):
     answers = "".join(answer + "<|endoftext|>" for _, answer in pairs)
     assert learned(tokenizer, result.rows[0]).endswith(answers[-40:])
     assert learned(tokenizer, result.rows[0]).count("<|endoftext|>") >= len(pairs)
-    assert result.share_lost == 0
+    assert result.losses.share == 0
 
 
 def test_with_the_loss_on_all_only_the_first_token_is_not_learned(tmp_path):
@@ -104,9 +105,9 @@ def test_a_tokenizer_that_drops_characters_is_found_out(tmp_path, shared_data):
     _, _, result = encoded(tmp_path, [turns("Once あ upon", "い a time")], tokenizer=tokenizer)
 
     # The headings' signs are dropped as well.
-    assert result.lost == {"あ": 1, "い": 1, "#": 6}
+    assert result.losses.lost == {"あ": 1, "い": 1, "#": 6}
     shown = "<|start_story|>###User:Onceあupon###Assistant:いatime<|end_story|>"
-    assert result.share_lost == pytest.approx(8 / len(shown))
+    assert result.losses.share == pytest.approx(8 / len(shown))
     # What is left is learned all the same, although the tokenizer's offsets are wrong after a dropped character.
     assert learned(tokenizer, result.rows[0]).strip() == "a time<|end_story|>"
 
@@ -122,7 +123,7 @@ def test_unknown_tokens_count_as_lost(tmp_path):
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="</s>")
     _, _, result = encoded(tmp_path, [turns("why", "yes no yes")], tokenizer=tokenizer)
 
-    assert result.lost == {"w": 1, "h": 1, "y": 1, "n": 1, "o": 1}
+    assert result.losses.lost == {"w": 1, "h": 1, "y": 1, "n": 1, "o": 1}
 
 
 def row(line, length, learned):

@@ -11,13 +11,13 @@ from trl import SFTTrainer, pack_dataset
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from fixtures.contracts.inference import TOKEN_BUDGET, token_budget_batches
-from training.chat.tokens import Row
+from training.causal.tokens import Row
 from training.planned import PlannedTrainer
 
-__all__ = ["ChatTrainer", "as_dataset", "in_words"]
+__all__ = ["RowTrainer", "as_dataset"]
 
 
-class ChatTrainer(PlannedTrainer, SFTTrainer):
+class RowTrainer(PlannedTrainer, SFTTrainer):
     """Learns rows that are tokenized, cut and labelled already, so that what is learned can be reported before.
 
     ``validation`` is measured row by row, packed rows or not: a loss per token
@@ -25,7 +25,7 @@ class ChatTrainer(PlannedTrainer, SFTTrainer):
     """
 
     def __init__(self, *args: Any, validation: Sequence[Row], **kwargs: Any) -> None:
-        super().__init__(*args, validate=self.measure, in_words=in_words, eval_dataset=[], **kwargs)
+        super().__init__(*args, validate=self.measure, in_words=_in_words, eval_dataset=[], **kwargs)
         self._batches = _batches(validation, self.processing_class.pad_token_id)
         for parameter in self.model.parameters():
             # SFTTrainer puts LoRA beside 4-bit weights into bf16, in which small updates are rounded away.
@@ -72,7 +72,7 @@ def as_dataset(rows: Sequence[Row], *, pack_to: int | None) -> Dataset:
     return pack_dataset(dataset, pack_to, "bfd") if pack_to else dataset
 
 
-def in_words(figures: Mapping[str, float]) -> str:
+def _in_words(figures: Mapping[str, float]) -> str:
     """A line of what was measured."""
     return (
         f"validation loss {figures['eval_loss']:.4f}, {figures['eval_mean_token_accuracy']:.1%} of tokens guessed right"

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from fixtures.contracts.errors import UserError
-from fixtures.conversations.files import Conversation
 from training.adapters import is_quantized
-from training.chat.fine_tuning import Trained
-from training.chat.task import Task
+from training.causal.fine_tuning import Trained
+from training.causal.task import CausalTask
 from training.export import empty_folder, refuse_infinite, save_model
 from training.reload import check_logits
 
-__all__ = ["save"]
+__all__ = ["PROBES", "Probe", "save"]
 
 PROBES = 4
-"""Conversations whose logits are compared before and after saving."""
+"""Texts whose logits are compared before and after saving."""
 
 PROBE_TOKENS = 256
-"""Of each, where the assistant is to speak first: the last so many before it."""
+"""Of each, the last so many."""
 
 TOLERANCE = 1e-4
 """Of the largest logit, or of 1: float32 sums in another order stay ten times below."""
@@ -50,23 +50,36 @@ else:
 model = model.eval()
 with torch.inference_mode():
     logits = []
-    for messages, tools in request["prompts"]:
-        ids = tokenizer.apply_chat_template(messages, tools=tools, add_generation_prompt=True)["input_ids"]
+    for prompt in request["prompts"]:
+        if "text" in prompt:
+            ids = tokenizer(prompt["text"])["input_ids"]
+        else:
+            ids = tokenizer.apply_chat_template(**prompt, add_generation_prompt=True)["input_ids"]
         logits.append(model(input_ids=torch.tensor([ids[-request["tokens"]:]])).logits[0, -1].tolist())
 print(json.dumps(logits))
 """
 
 
-def save(trained: Trained, task: Task) -> list[Path]:
+class Probe(NamedTuple):
+    """A text that a model is to go on with: its tokens here, and what another process makes tokens of.
+
+    ``prompt`` is ``{"text": ...}``, or messages and tools for the chat template.
+    """
+
+    ids: list[int]
+    prompt: dict[str, Any]
+
+
+def save(trained: Trained, task: CausalTask, probes: Sequence[Probe]) -> list[Path]:
     """Save what was asked for; returns the folders. A manifest is still missing in them.
 
     Raises TrainingFailed when a folder does not answer as the trained model
     does, UserError when it cannot be written.
     """
     settings, folders = task.settings, []
-    prompts = [_prompt(conversation) for conversation in task.sources.validation[:PROBES]]
-    expected = _logits(trained.model, task, prompts)
-    request: dict[str, Any] = {"prompts": prompts, "tokens": _probe_tokens(task), "adapter_of": None}
+    tokens = min(PROBE_TOKENS, task.max_length)
+    expected = _logits(trained.model, [probe.ids[-tokens:] for probe in probes])
+    request: dict[str, Any] = {"prompts": [probe.prompt for probe in probes], "tokens": tokens, "adapter_of": None}
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     if settings.save in ("adapter", "both"):
         folder = settings.save_to / "adapter"
@@ -87,29 +100,14 @@ def save(trained: Trained, task: Task) -> list[Path]:
     return folders
 
 
-def _prompt(conversation: Conversation) -> tuple[list[dict[str, Any]], Any]:
-    """A conversation up to where the assistant speaks first."""
-    roles = [turn["role"] for turn in conversation.messages]
-    return conversation.messages[: roles.index("assistant")], conversation.tools
-
-
-def _probe_tokens(task: Task) -> int:
-    return min(PROBE_TOKENS, task.max_length)
-
-
 @torch.inference_mode()
-def _logits(model: Any, task: Task, prompts: list[tuple[list[dict[str, Any]], Any]]) -> np.ndarray:
-    """What the trained model says first in answer, in float32."""
-    rows = []
-    for messages, tools in prompts:
-        text = task.template.text(messages, tools, prompt=True)
-        ids = task.base.tokenizer(text, add_special_tokens=False)["input_ids"][-_probe_tokens(task) :]
-        logits = model(input_ids=torch.tensor([ids], device=task.device)).logits[0, -1]
-        rows.append(logits.float().cpu().numpy())
-    return np.stack(rows)
+def _logits(model: Any, rows: Sequence[list[int]]) -> np.ndarray:
+    """What the trained model says next, in float32."""
+    found = [model(input_ids=torch.tensor([ids], device=model.device)).logits[0, -1] for ids in rows]
+    return np.stack([logits.float().cpu().numpy() for logits in found])
 
 
-def _save_adapter(model: Any, task: Task, folder: Path) -> None:
+def _save_adapter(model: Any, task: CausalTask, folder: Path) -> None:
     refuse_infinite(model)
     try:
         empty_folder(folder)
@@ -130,5 +128,5 @@ def _quantization(model: Any) -> dict[str, Any] | None:
     return config | {"bnb_4bit_compute_dtype": "float32"}
 
 
-def _tell(folder: Path, difference: float, task: Task) -> None:
+def _tell(folder: Path, difference: float, task: CausalTask) -> None:
     task.console.print(f"saved to {folder}; loaded again in a new process, logits differ by {difference:.1g} at most")

@@ -1,0 +1,78 @@
+"""What is said of the data before anything long begins: faults by line, lengths, and what gets lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from fixtures.contracts.errors import UserError
+from fixtures.conversations.faults import Fault, counted, in_words
+from training.causal.tokens import Losses
+
+__all__ = ["Checked", "Lengths", "lengths", "refuse_errors", "tell_of_lost_characters", "tell_warnings"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file, how many ``noun``s it holds, and all that is wrong with them."""
+
+    path: Path
+    rows: int
+    faults: list[Fault] = field(default_factory=list)
+    noun: str = "row"
+
+
+class Lengths(NamedTuple):
+    """How long texts are, in tokens, before cutting."""
+
+    texts: int
+    tokens: int
+    shortest: int
+    median: int
+    p90: int
+    longest: int
+
+
+def lengths(sizes: Sequence[int]) -> Lengths:
+    """What is to be said of so many tokens a text."""
+    known = np.array(sizes or [0])
+    low, median, p90, high = (int(value) for value in np.percentile(known, [0, 50, 90, 100], method="nearest"))
+    return Lengths(len(sizes), int(known.sum()), low, median, p90, high)
+
+
+def refuse_errors(files: Sequence[Checked], also: str = "") -> None:
+    """Raise UserError with all that is wrong, file by file, if a row or a file is unusable; ``also`` is a last line."""
+    if all(fault.warning for file in files for fault in file.faults):
+        return
+    lines = []
+    for file in files:
+        wrong = {fault.line for fault in file.faults if not fault.warning and fault.line}
+        lines.append(f"{file.path}: {counted(len(wrong), file.noun)} of {file.rows:,} cannot be used")
+        lines += (f"  {line}" for line in in_words(file.faults))
+    raise UserError("\n".join([*lines, also]).rstrip())
+
+
+def tell_warnings(files: Sequence[Checked], noun: str, console: Console, *, complete: bool) -> None:
+    """Print what each file holds, and its warnings: all their lines, or the first of them."""
+    for file in files:
+        console.print(f"{file.path}: {counted(file.rows, noun)}", markup=False)
+        for line in in_words(file.faults, complete=complete):
+            console.print(f"  {line}", markup=False)
+
+
+def tell_of_lost_characters(name: str, losses: Losses, console: Console) -> None:
+    """Warn of characters that the tokenizer does not know."""
+    if not losses.lost:
+        return
+    most = [character for character, _ in losses.lost.most_common(6)]
+    shown = ", ".join([*most[:5], *(["..."] if len(most) > 5 else [])])
+    console.print(
+        f"{name}: warning: the tokenizer does not know {losses.share:.1%} of the characters ({shown}); "
+        "the model will never see them",
+        markup=False,
+    )
