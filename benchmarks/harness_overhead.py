@@ -32,12 +32,12 @@ import json, sys
 from deepeval import evaluate
 from deepeval.evaluate import CacheConfig, DisplayConfig
 from deepeval.test_case import LLMTestCase
-from evals.metrics import category_precision
+from evals.metrics.category_precision import category_precision
 from fixtures.judges import ExactMatchJudge
 rows = [json.loads(line) for line in open(sys.argv[1])]
 evaluate(
     [LLMTestCase(input=r["text"], actual_output=r["predicted"], expected_output=r["label"]) for r in rows],
-    [category_precision(ExactMatchJudge(), threshold=0.8)],
+    [category_precision(0.8).geval(ExactMatchJudge())],
     cache_config=CacheConfig(write_cache=sys.argv[2] == "cache"),
     display_config=DisplayConfig(show_indicator=False, print_results=False),
 )

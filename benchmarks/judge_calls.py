@@ -48,13 +48,13 @@ from deepeval import evaluate
 from deepeval.evaluate import AsyncConfig, DisplayConfig
 from deepeval.models import LocalModel
 from deepeval.test_case import LLMTestCase
-from evals.metrics import category_precision
+from evals.metrics.category_precision import category_precision
 rows = [json.loads(line) for line in open(sys.argv[2])][: int(sys.argv[3])]
 model = LocalModel(model="judge", base_url=sys.argv[1] + "/v1", api_key="none")
 started = time.perf_counter()
 evaluate(
     [LLMTestCase(input=r["text"], actual_output=r["predicted"], expected_output=r["label"]) for r in rows],
-    [category_precision(model, threshold=0.8)],
+    [category_precision(0.8).geval(model)],
     async_config=AsyncConfig(max_concurrent=32),
     display_config=DisplayConfig(show_indicator=False, print_results=False),
 )

@@ -21,7 +21,8 @@ from evals.judges.ledger import Ledger, OutOfBudget, Usage
 from evals.judges.preflight import describe, estimate
 from evals.judges.probes import CONTROL, PROBES, Probed, probe_results
 from evals.judges.secrets import masked
-from evals.metrics import metric_fingerprint, prompt_for
+from evals.metrics.base import Metric
+from evals.metrics.category_precision import category_precision
 from evals.progress import Judged, RunningCount
 from evals.seats import Seat, in_random_order
 from evals.settings import Settings
@@ -30,10 +31,8 @@ from evals.votes import PairVerdict, Vote, count_votes
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
 
-__all__ = ["KNOWN", "Judging", "Jury", "Stage"]
+__all__ = ["Judging", "Jury", "Stage"]
 
-KNOWN = Judgement(actual="sci.space", expected="sci.space")
-"""The preflight's question: no judge that understands the metric gives less than 10."""
 _FAILURES_IN_A_ROW = 10
 T = TypeVar("T")
 Stage = Callable[[str, int], Callable[[Judged], Any]]
@@ -54,10 +53,16 @@ class Judging:
 
 
 class Jury:
-    """The judges of one run with their store. A context manager; not for several threads."""
+    """The judges of one run with their store, and the metrics they are asked for.
 
-    def __init__(self, judges: Sequence[Judge], store: VerdictStore, settings: Settings) -> None:
+    Without ``metrics`` that is CategoryPrecision. A context manager; not for several threads.
+    """
+
+    def __init__(
+        self, judges: Sequence[Judge], store: VerdictStore, settings: Settings, metrics: Sequence[Metric] = ()
+    ) -> None:
         self.judges = tuple(judges)
+        self.metrics = tuple(metrics) or (category_precision(settings.threshold),)
         self.ledger = Ledger(
             price_in=settings.judge_price_in,
             price_out=settings.judge_price_out,
@@ -66,7 +71,7 @@ class Jury:
         )
         self._store = store
         self._settings = settings
-        self._metric = metric_fingerprint()
+        self._metrics = {metric.name: metric for metric in self.metrics}
         self._interviews = {
             judge.spec: Interview(judge, self.ledger, score_mode=settings.score_mode, retries=settings.answer_retries)
             for judge in judges
@@ -120,7 +125,7 @@ class Jury:
             if not judge.is_llm:
                 continue
             try:
-                examined = self._run(self._interviews[judge.spec].examine(KNOWN))
+                examined = self._run(self._interviews[judge.spec].examine(self.metrics[0]))
             except (JudgeFailure, OutOfBudget) as error:
                 raise UserError(f"--judge {judge.spec}: {_said(error)}") from error
             if self._settings.score_mode == "weighted" and not examined.capabilities.logprobs:
@@ -134,7 +139,9 @@ class Jury:
         """What judging would need, in words; nobody is asked."""
         seats = self.seats(judgements, range(self._settings.repeats))
         missing = self.missing(seat.judgement for seat in seats)
-        return estimate(len(seats), [prompt_for(seat.judgement) for seat in missing], self._settings)
+        return estimate(
+            len(seats), [self._metric(seat.judgement).prompt(seat.judgement) for seat in missing], self._settings
+        )
 
     # -- the work ----------------------------------------------------------
 
@@ -153,7 +160,7 @@ class Jury:
         failing = [
             pair
             for pair, verdict in verdicts.items()
-            if verdict.score is not None and verdict.score < settings.threshold
+            if verdict.score is not None and verdict.score < self._metric(pair).threshold
         ]
         confirmations: dict[Judgement, list[Vote]] = {}
         if settings.confirm_failures and failing and not self._interrupted:
@@ -171,21 +178,21 @@ class Jury:
         )
 
     def probe(self, stage: Stage) -> Probed:
-        """Try to mislead the judges by the built-in probes."""
+        """Try to mislead the judges by the built-in probes, which are about CategoryPrecision."""
         pairs = [CONTROL, *(probe.judgement for probe in PROBES)]
         votes = self._collect(self.seats(pairs, [0]), stage, "probing the judge", {})
         if self._interrupted:
             raise KeyboardInterrupt
         verdicts = [count_votes(votes[pair]) for pair in pairs]
         scores = [(verdict.score, verdict.error) for verdict in verdicts]
-        return probe_results(scores[1:], scores[0][0], self._settings.threshold)
+        return probe_results(scores[1:], scores[0][0], self._metric(CONTROL).threshold)
 
     def _collect(
         self, seats: Sequence[Seat], stage: Stage, title: str, samples: Mapping[Judgement, int]
     ) -> dict[Judgement, list[Vote]]:
         """Votes by pair; the pass rate so far counts the ``samples`` of each."""
         due = Counter(seat.judgement for seat in seats)
-        count = RunningCount(due, samples, threshold=self._settings.threshold)
+        count = RunningCount(due, samples, threshold=lambda pair: self._metric(pair).threshold)
         show = stage(title, len(due))
         stored = self._store.get_many(self._asked(seat) for seat in seats)
         found = {seat: stored[key] for seat in seats if (key := self._asked(seat).key) in stored}
@@ -245,7 +252,9 @@ class Jury:
             count.found(seat.judgement)
             return stored
         try:
-            paid = await self._interviews[seat.judge.spec].judge_pair(seat.judgement, seat.repeat)
+            paid = await self._interviews[seat.judge.spec].measure(
+                self._metric(seat.judgement), seat.judgement, seat.repeat
+            )
         except OutOfBudget as error:
             self._stopped = str(error)
             return self._not_asked()
@@ -279,7 +288,11 @@ class Jury:
             )
 
     def _asked(self, seat: Seat) -> Asked:
-        return Asked(seat.judge.identity, self._metric, self._settings.score_mode, seat.judgement, seat.repeat)
+        metric = self._metric(seat.judgement).fingerprint
+        return Asked(seat.judge.identity, metric, self._settings.score_mode, seat.judgement, seat.repeat)
+
+    def _metric(self, judgement: Judgement) -> Metric:
+        return self._metrics[judgement.metric]
 
 
 def _vote_of(seat: Seat, verdict: Verdict) -> Vote:

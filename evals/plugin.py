@@ -99,10 +99,10 @@ def case(sample: Document, request: pytest.FixtureRequest) -> LLMTestCase:
 def category_precision(sample: Document, request: pytest.FixtureRequest) -> JudgedMetric:
     """CategoryPrecision with its verdict on this sample; an error if there is none."""
     from evals.assertions import JudgedMetric
-    from evals.metrics import METRIC
+    from evals.judges.base import CATEGORY_PRECISION
 
     answers = request.config.stash[ANSWERS]
-    return JudgedMetric(METRIC, answers.answer(sample.id).verdict, answers.threshold())
+    return JudgedMetric(CATEGORY_PRECISION, answers.answer(sample.id).verdict, answers.threshold())
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -64,13 +64,12 @@ def run_list(options: argparse.Namespace, console: Console) -> int:
 
 def run_check(options: argparse.Namespace, console: Console) -> int:
     """The preflight alone."""
-    from evals.judging import KNOWN
-
     # Nothing of a check is worth keeping: the same question is asked anew each time.
     with TemporaryDirectory() as folder, _open_jury(options, Path(folder) / "verdicts.sqlite") as jury:
         examined = jury.preflight(console.print)
+        known = jury.metrics[0].known
     for spec, result in examined.items():
-        console.print(f"{spec} was asked about the actual output {KNOWN.actual}, expected {KNOWN.expected}")
+        console.print(f"{spec} was asked about the actual output {known.actual}, expected {known.expected}")
         console.print(f"  answered: {printable(masked(result.reply.text))[:1000]}")
         if result.answer is not None:
             console.print(f"  read as: score {result.answer.score:g} of 10")

@@ -10,7 +10,7 @@ from evals.judges.answers import SCHEMA, Answer, MalformedAnswer, parse_answer, 
 from evals.judges.base import Capabilities, Judge, JudgeFailure, Judgement, Question, Reply
 from evals.judges.ledger import Ledger
 from evals.judges.secrets import masked
-from evals.metrics import measure
+from evals.metrics.base import Metric
 from evals.verdicts import Paid
 from fixtures.contracts.files import printable
 
@@ -39,15 +39,15 @@ class Interview:
         self._ledger = ledger
         self._retries = retries
 
-    async def judge_pair(self, judgement: Judgement, seed: int) -> Paid:
-        """One judgement, through GEval. Raises JudgeFailure, MalformedAnswer or OutOfBudget."""
+    async def measure(self, metric: Metric, judgement: Judgement, seed: int) -> Paid:
+        """One judgement by ``metric``. Raises JudgeFailure, MalformedAnswer or OutOfBudget."""
         replies: list[Reply] = []
 
         async def ask(prompt: str) -> Answer:
             question = Question(prompt, judgement, SCHEMA, seed, logprobs=self.score_mode == "weighted")
             return await self._ask(question, replies)
 
-        score, reason = await measure(judgement, ask)
+        score, reason = await metric.measure(judgement, ask)
         last = replies[-1]
         return Paid(
             score,
@@ -73,13 +73,13 @@ class Interview:
                 question = question.corrected(reply.text, str(error))
         raise AssertionError("unreachable")
 
-    async def examine(self, judgement: Judgement) -> Examined:
-        """One known question. Raises JudgeFailure or OutOfBudget."""
+    async def examine(self, metric: Metric) -> Examined:
+        """The metric's known question. Raises JudgeFailure or OutOfBudget."""
         found: list[tuple[Reply, Capabilities]] = []
 
         async def ask(prompt: str) -> Answer:
             # The logprobs are asked for in any mode: what a judge can do is to be shown.
-            question = Question(prompt, judgement, SCHEMA, 0, logprobs=True)
+            question = Question(prompt, metric.known, SCHEMA, 0, logprobs=True)
 
             async def examine(question: Question) -> Reply:
                 found.append(await self.judge.examine(question))
@@ -88,7 +88,7 @@ class Interview:
             return self._read(await self._counted(question, examine, preflight=True))
 
         try:
-            score, reason = await measure(judgement, ask)
+            score, reason = await metric.measure(metric.known, ask)
         except MalformedAnswer as error:
             reply, capabilities = found[-1]
             return Examined(capabilities, reply, None, str(error))

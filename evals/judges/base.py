@@ -10,15 +10,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-__all__ = ["Capabilities", "Judge", "JudgeFailure", "JudgeUnavailable", "Judgement", "Question", "Reply", "Token"]
+__all__ = [
+    "CATEGORY_PRECISION",
+    "Capabilities",
+    "Judge",
+    "JudgeFailure",
+    "JudgeUnavailable",
+    "Judgement",
+    "Question",
+    "Reply",
+    "Token",
+]
+
+
+CATEGORY_PRECISION = "CategoryPrecision"
+"""The metric of the news samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a verdict is about: the pair that CategoryPrecision looks at."""
+    """What a verdict is about: an answer, what was expected, and ``metric``, the name of what is asked of them.
+
+    ``input`` is what was answered, for metrics that look at it: all samples with
+    one pair share a verdict that does not depend on it.
+    """
 
     actual: str
     expected: str
+    input: str = ""
+    metric: str = CATEGORY_PRECISION
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def describe(spec: str, examined: Examined) -> Iterator[str]:
         yield f"  warning: its answer to a known question is no verdict: {printable(str(examined.problem))}"
     elif examined.answer.score < 8:
         yield (
-            f"  warning: it gives an exact match {examined.answer.score:.3g} of 10; "
+            f"  warning: it gives a perfect answer {examined.answer.score:.3g} of 10; "
             "what it says of other answers may mean as little"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 
 from evals.judges.base import Judgement
@@ -21,9 +21,12 @@ class RunningCount:
 
     ``due`` says how many votes make a pair's verdict, ``samples`` how many
     samples that verdict serves; a pair without samples counts for no pass rate.
+    ``threshold`` tells the score from which a pair passes.
     """
 
-    def __init__(self, due: Mapping[Judgement, int], samples: Mapping[Judgement, int], *, threshold: float) -> None:
+    def __init__(
+        self, due: Mapping[Judgement, int], samples: Mapping[Judgement, int], *, threshold: Callable[[Judgement], float]
+    ) -> None:
         self.total = len(due)
         self._due = due
         self._samples = samples
@@ -60,7 +63,7 @@ class RunningCount:
             return
         samples = self._samples.get(pair, 0)
         self._scored += samples
-        self._passed += samples * (score >= self._threshold)
+        self._passed += samples * (score >= self._threshold(pair))
 
     def snapshot(self, *, cost: float | None) -> Judged:
         """Everything so far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evals.judges.base import Judge
-from evals.metrics import METRIC, metric_fingerprint
+from evals.metrics.category_precision import category_precision
 from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember
 from evals.settings import Settings
 from fixtures.datasets import Document, NewsDataset
@@ -27,14 +27,15 @@ def dataset_info(dataset: NewsDataset, drawn: Sequence[Document]) -> DatasetInfo
 
 def judge_info(settings: Settings, judges: Sequence[Judge]) -> JudgeInfo:
     """Who judges, and how; no pairs are counted yet."""
+    metric = category_precision(settings.threshold)
     return JudgeInfo(
         spec=settings.judge,
         members=[
             JudgeMember(spec=judge.spec, model=judge.model, is_llm=judge.is_llm, identity=dict(judge.identity))
             for judge in judges
         ],
-        metric=METRIC,
-        metric_fingerprint=metric_fingerprint(),
+        metric=metric.name,
+        metric_fingerprint=metric.fingerprint,
         score_mode=settings.score_mode,
         threshold=settings.threshold,
         repeats=settings.repeats,

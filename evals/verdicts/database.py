@@ -26,7 +26,7 @@ __all__ = [
     "prepare",
 ]
 
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x6E6A7664
 """Marks our files among SQLite's: "njvd"."""
 WAIT = 60.0

@@ -51,6 +51,9 @@ class Asked:
             "expected": self.judgement.expected,
             "repeat": self.repeat,
         }
+        if self.judgement.input:
+            # Left out where there is none: the addresses of verdicts from before there were inputs stay as they are.
+            content["input"] = self.judgement.input
         object.__setattr__(self, "key", digest(content))
 
     @property

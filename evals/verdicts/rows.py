@@ -36,6 +36,8 @@ COLUMNS = {
     "seconds": "REAL NOT NULL",
     "served_model": "TEXT NOT NULL",
     "created": "REAL NOT NULL",
+    # Last: it came with version 3.
+    "input": "TEXT NOT NULL",
     "checksum": "TEXT NOT NULL",
 }
 """Columns of the table and their types, in order."""
@@ -76,12 +78,14 @@ class Record:
             "seconds": _real(answer.seconds),
             "served_model": answer.model,
             "created": _real(self.created),
+            "input": asked.judgement.input,
         }
 
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any]) -> Record:
         """The record that `entry` describes; its key is computed anew."""
-        judgement = Judgement(entry["actual"], entry["expected"])
+        # The metric's name is not stored: its fingerprint tells more.
+        judgement = Judgement(entry["actual"], entry["expected"], entry["input"])
         return cls(
             Asked(entry["judge"], entry["metric"], entry["score_mode"], judgement, entry["repeat"]),
             Paid(
@@ -103,13 +107,15 @@ class Record:
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Record | None:
-        """The record in a row whose texts come as bytes; None if it is damaged."""
+        """The record in a row whose texts come as bytes; None if it is damaged. Also reads rows of version 2."""
         try:
             *values, checksum = (
                 value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value for value in row
             )
             if digest(values) != checksum:
                 return None
+            if len(values) == len(COLUMNS) - 2:
+                values.append("")
             entry = dict(zip(COLUMNS, values, strict=False))
             return cls.from_entry(entry | {"judge": json.loads(entry["judge"])})
         except (ValueError, TypeError):

@@ -23,7 +23,7 @@ class Selection:
     judge: str | None = None
     """Part of the judge's kind and model."""
     pair_contains: str | None = None
-    """Part of the actual or the expected output."""
+    """Part of the actual or the expected output, or of the input."""
     metric: str | None = None
     """Beginning of the metric's fingerprint."""
     score_mode: str | None = None
@@ -31,7 +31,7 @@ class Selection:
 
     def __contains__(self, record: Record) -> bool:
         asked, pair = record.asked, record.asked.judgement
-        texts = (pair.actual.casefold(), pair.expected.casefold())
+        texts = (pair.actual.casefold(), pair.expected.casefold(), pair.input.casefold())
         return (
             (self.judge is None or self.judge.casefold() in judge_name(record).casefold())
             and (self.pair_contains is None or any(self.pair_contains.casefold() in text for text in texts))

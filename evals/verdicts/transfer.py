@@ -45,6 +45,8 @@ class _Line(BaseModel):
     served_model: _Text
     # From year 1 to 9999: what calendars can show.
     created: float = Field(ge=-62_135_596_800, lt=253_402_300_800)
+    # Lines written before there were inputs have none.
+    input: _Text = ""
 
 
 def to_lines(records: Iterable[Record]) -> str:

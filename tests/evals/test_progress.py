@@ -290,7 +290,7 @@ scores_of_pairs = st.lists(
 def test_the_running_count_ends_at_the_tally_of_the_report(drawn, random):
     pairs = [Judgement(f"c{number}", "x") for number in range(len(drawn))]
     samples = NeverAllAtOnce(zip(pairs, (number for number, _ in drawn), strict=True))
-    count = RunningCount(dict.fromkeys(pairs, 3), samples, threshold=0.8)
+    count = RunningCount(dict.fromkeys(pairs, 3), samples, threshold=lambda pair: 0.8)
     votes = {
         pair: [
             Vote("judge", repeat, Verdict(score, "", None if score is not None else "no"))
@@ -316,7 +316,7 @@ def test_the_running_count_ends_at_the_tally_of_the_report(drawn, random):
 
 
 def test_a_pair_counts_when_all_its_votes_are_in():
-    count = RunningCount({PAIRS[0]: 2}, {PAIRS[0]: 7}, threshold=0.8)
+    count = RunningCount({PAIRS[0]: 2}, {PAIRS[0]: 7}, threshold=lambda pair: 0.8)
     seen = []
     for number in range(2):
         count.add(PAIRS[0], Vote("judge", number, Verdict(1.0, "", None)))

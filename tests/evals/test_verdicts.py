@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from evals.judges import Judgement
 from evals.verdicts import Asked, Paid, Verdict, VerdictStore
-from evals.verdicts.rows import Record
+from evals.verdicts.records import canonical, digest
+from evals.verdicts.rows import COLUMNS, Record
 from fixtures.contracts.errors import UserError
 
 # Not imported from conftest.py: the processes started here import this module, and need no DeepEval.
@@ -159,7 +160,19 @@ class TestKeeping:
             "tokens_out": 30,
             "seconds": 0.2,
             "served_model": "llama3.1:8b",
+            "input": "",
         }
+
+    def test_verdicts_on_one_pair_with_other_inputs_stand_apart(self, tmp_path):
+        asked = [
+            Asked(JUDGE, "3f" * 32, "raw", Judgement("yes", "yes", text, "Correctness")) for text in ("", "a", "b")
+        ]
+        with VerdictStore(tmp_path / "v") as store:
+            for number, entry in enumerate(asked):
+                store.put(entry, answer(number))
+        with VerdictStore(tmp_path / "v") as store:
+            assert [store.get(entry).reason for entry in asked] == [answer(number).reason for number in range(3)]
+            assert sorted(record.asked.judgement.input for record in store.records()) == ["", "a", "b"]
 
     def test_a_clock_that_goes_backwards_changes_nothing(self, tmp_path, monkeypatch):
         clock = iter([2e9, 1e9, -5.0])
@@ -530,7 +543,7 @@ class TestDamage:
             assert store.get(ask(0)).reason == answer(0).reason
             assert store.notices == []
 
-    @pytest.mark.parametrize(("version", "name"), [(0, "v.v1-1"), (3, "v.v3-1")])
+    @pytest.mark.parametrize(("version", "name"), [(0, "v.v1-1"), (4, "v.v4-1")])
     def test_a_store_of_another_version(self, tmp_path, version, name):
         sql(
             tmp_path / "v",
@@ -540,8 +553,23 @@ class TestDamage:
         )
         left, (notice,) = survivors(tmp_path / "v")
         assert left == 0
-        assert f"is of version {version or 1}, not 2; it was set aside as {name}" in notice
+        assert f"is of version {version or 1}, not 3; it was set aside as {name}" in notice
         assert sql(tmp_path / name, "SELECT * FROM verdicts") == [[("k", 5, "why", "raw")]]
+
+    def test_verdicts_of_the_version_before_inputs_are_kept(self, tmp_path):
+        columns = {name: kind for name, kind in COLUMNS.items() if name != "input"}
+        values = list(Record(ASKED, PAID, 1e9).entry().values())[:-1]
+        values[3] = canonical(values[3])
+        with closing(sqlite3.connect(tmp_path / "v", isolation_level=None)) as connection:
+            connection.execute(f"CREATE TABLE verdicts ({', '.join(' '.join(column) for column in columns.items())})")
+            connection.execute(
+                f"INSERT INTO verdicts VALUES ({', '.join('?' * len(columns))})", [*values, digest(values)]
+            )
+            connection.execute("PRAGMA user_version=2")
+        with VerdictStore(tmp_path / "v") as store:
+            assert store.get(ASKED) == Record(ASKED, PAID, 1e9).verdict
+            (notice,) = store.notices
+        assert "is of version 2, not 3; it was set aside as v.v2-1, 1 verdicts were saved from it" in notice
 
     def test_another_programs_database_is_left_alone(self, tmp_path):
         sql(tmp_path / "v", "CREATE TABLE experiments (id INTEGER)")

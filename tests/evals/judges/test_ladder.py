@@ -84,7 +84,7 @@ def test_the_best_case_costs_one_question(bench):
 def test_a_judge_that_cannot_tell_an_exact_match_is_warned_about(bench):
     with JudgeServer(judge=Judge(score=lambda pair: 3)) as server:
         bench.preflight(spec("endpoint", server.url))
-    assert any("warning: it gives an exact match 3 of 10" in line for line in bench.lines)
+    assert any("warning: it gives a perfect answer 3 of 10" in line for line in bench.lines)
 
 
 def test_a_judge_that_gives_no_verdict_is_warned_about(bench):

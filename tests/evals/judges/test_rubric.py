@@ -13,7 +13,7 @@ from evals.judges.answers import SCHEMA, parse_answer
 from evals.judges.base import Question
 from evals.judges.rubric import RubricJudge, read_taxonomy
 from evals.judging import Jury
-from evals.metrics import RUBRIC, STEPS
+from evals.metrics.category_precision import RUBRIC, STEPS
 from evals.settings import Settings
 from evals.verdicts import VerdictStore
 from fixtures.contracts.errors import UserError
@@ -98,10 +98,10 @@ def test_the_prompt_speaks_of_the_scale_that_geval_divides_by(tmp_path):
 
 def test_geval_itself_agrees_with_our_reading_of_its_verdict():
     """The metric that DeepEval measures gives the score that we report."""
-    from evals.metrics import category_precision
+    from evals.metrics.category_precision import category_precision
     from fixtures.judges import ExactMatchJudge
 
-    metric = category_precision(ExactMatchJudge(), threshold=0.8)
+    metric = category_precision(0.8).geval(ExactMatchJudge())
     assert metric.__name__ == "CategoryPrecision"
     case = LLMTestCase(input="text", actual_output="a", expected_output="a")
     assert metric.measure(case, _show_indicator=False) == 1.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evals.judges import Judgement
 from evals.judges.probes import CONTROL, PROBES
 from evals.judges.untrusted import as_data
-from evals.metrics import prompt_for
+from evals.metrics.category_precision import category_precision
 
 HEADING = re.compile(r"^\s*(Actual Output|Expected Output|Rubric|Evaluation Steps|Test Case|JSON):", re.MULTILINE)
 
@@ -37,11 +37,11 @@ def test_no_text_draws_a_line_or_a_control_token(text):
 @pytest.mark.parametrize("probe", PROBES, ids=[probe.name for probe in PROBES])
 def test_no_probe_changes_the_outline_of_the_prompt(probe):
     """The same headings and the same number of lines as around a harmless pair."""
-    plain, attacked = prompt_for(CONTROL), prompt_for(probe.judgement)
+    plain, attacked = category_precision(0.8).prompt(CONTROL), category_precision(0.8).prompt(probe.judgement)
     assert HEADING.findall(attacked) == HEADING.findall(plain)
     assert len(attacked.splitlines()) == len(plain.splitlines())
 
 
 def test_the_prompt_holds_the_pair_once_each():
-    prompt = prompt_for(Judgement("rec.autos", "sci.space"))
+    prompt = category_precision(0.8).prompt(Judgement("rec.autos", "sci.space"))
     assert (prompt.count("rec.autos"), prompt.count("sci.space")) == (1, 1)
