@@ -134,7 +134,7 @@ def _split(file: ChatFile, share: float, seed: int) -> tuple[list[Conversation],
 
 
 def _show(parts: list[Cut], max_length: int, console: Console) -> None:
-    table = Table(title="tokens of a conversation", box=SIMPLE_HEAD)
+    table = Table(title="tokens of a conversation", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("", "rows", "min", "median", "p90", "max", f"over {max_length:,}", "in all", "to learn"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, part in zip(("train", "validation"), parts, strict=True):
