@@ -7,18 +7,22 @@ the messages for mistakes come at once.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import add_options, load_settings
 from fixtures.contracts.termination import INTERRUPTED, terminable
+from training.causal.settings import CausalSettings
 from training.chat.settings import ChatSettings
 from training.errors import TrainingFailed
+from training.pretrain.settings import PretrainSettings
 from training.settings import ClassifySettings
 
 __all__ = ["main"]
@@ -48,6 +52,23 @@ _SETTINGS_AND_RESUMING = (
 )
 
 
+_CAUSAL: tuple[tuple[str, type[CausalSettings], str, str], ...] = (
+    (
+        "chat",
+        ChatSettings,
+        "fine-tune a language model on conversations",
+        "Fine-tune a language model on conversations",
+    ),
+    (
+        "pretrain",
+        PretrainSettings,
+        "go on pretraining a language model on plain text",
+        "Go on pretraining a language model on text files, folders of them, or JSON Lines with a text key,",
+    ),
+)
+"""Fine-tuning of language models: name, settings, help, description. The story is training.<name>.story.<name>."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Fine-tune language models.", allow_abbrev=False
@@ -62,15 +83,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(classify.add_argument, ClassifySettings)
     classify.set_defaults(command=_classify)
-    chat = commands.add_parser(
-        "chat",
-        help="fine-tune a language model on conversations",
-        description="Fine-tune a language model on conversations and save it, checked and measured, in SAVE_TO/model.",
-        epilog=_SETTINGS_AND_RESUMING,
-        allow_abbrev=False,
-    )
-    add_options(chat.add_argument, ChatSettings)
-    chat.set_defaults(command=_chat)
+    for name, kind, help_text, what in _CAUSAL:
+        causal = commands.add_parser(
+            name,
+            help=help_text,
+            description=f"{what} and save it, checked and measured, in SAVE_TO/model.",
+            epilog=_SETTINGS_AND_RESUMING,
+            allow_abbrev=False,
+        )
+        add_options(causal.add_argument, kind)
+        causal.set_defaults(command=partial(_fine_tune, name, kind))
     data = commands.add_parser(
         "data",
         help="write a data set into a folder, as train.jsonl and test.jsonl",
@@ -104,16 +126,15 @@ def _classify(options: dict[str, str | None]) -> int:
     return _train(classify, settings, notes)
 
 
-def _chat(options: dict[str, str | None]) -> int:
-    settings, notes = load_settings(ChatSettings, options, config_file=_path(options.get("config_file")))
+def _fine_tune(name: str, kind: type[CausalSettings], options: dict[str, str | None]) -> int:
+    settings, notes = load_settings(kind, options, config_file=_path(options.get("config_file")))
     _prepare_environment(settings)
     # Imported late, like `classify`.
-    from training.chat.story import chat
+    story = getattr(importlib.import_module(f"training.{name}.story"), name)
+    return _train(story, settings, notes)
 
-    return _train(chat, settings, notes)
 
-
-def _train(story: Callable[[Any, Any], Any], settings: ClassifySettings | ChatSettings, notes: Sequence[str]) -> int:
+def _train(story: Callable[[Any, Any], Any], settings: ClassifySettings | CausalSettings, notes: Sequence[str]) -> int:
     from rich.console import Console
 
     # Under torchrun, one of the processes speaks for all.
@@ -159,7 +180,7 @@ def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
 
-def _prepare_environment(settings: ClassifySettings | ChatSettings) -> None:
+def _prepare_environment(settings: ClassifySettings | CausalSettings) -> None:
     """What libraries read at import: no telemetry, and no network unless a hub id was named."""
     from training.base_models import is_hub_id
 

@@ -35,8 +35,8 @@ def load_language_model(name: str, texts: Sequence[str]) -> LanguageModel:
     """Find the model called ``name``; no weights are read yet.
 
     ``texts`` are the training data, from which a model made from scratch
-    learns its tokenizer. Raises UserError for an unknown model, and for one
-    whose tokenizer has nothing to pad with.
+    learns its tokenizer. Raises UserError for an unknown model, for an
+    adapter, and for a tokenizer that has nothing to pad with.
     """
     if name.startswith(("embedded:", "scratch:")) and name != LLAMA_TINY:
         raise UserError(f'unknown language model "{name}"; made here is {LLAMA_TINY}')
@@ -46,6 +46,10 @@ def load_language_model(name: str, texts: Sequence[str]) -> LanguageModel:
         config, tokenizer = llama_tiny(texts)
         return LanguageModel(name, None, None, None, tokenizer, config)
     folder = local_folder(name)
+    if folder and (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
+        raise UserError(
+            f"--base-model {name} is an adapter, not a model: train with --save merged, and start from that"
+        )
     config, tokenizer = read_parts(name, folder, without_network=LLAMA_TINY)
     _make_paddable(tokenizer)
     config.get_text_config().pad_token_id = tokenizer.pad_token_id

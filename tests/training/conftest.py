@@ -93,6 +93,27 @@ def options(dataset: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Runs ``python -m training COMMAND``, within this process to save the seconds of its imports."""
+
+    def run(command: str, *arguments: str, **variables: str) -> Run:
+        given = {"--save-to": str(tmp_path / "out")}
+        line = [part for key, value in given.items() if key not in arguments for part in (key, value)]
+        monkeypatch.setattr(os, "environ", os.environ.copy())
+        # trl counts its users over the network, but for those in CI.
+        environ = environment(CI="1", **variables)
+        for key in set(os.environ) - set(environ):
+            del os.environ[key]
+        os.environ.update(environ)
+        capfd.readouterr()
+        code = main([command, *line, *arguments])
+        stdout, stderr = capfd.readouterr()
+        return Run(code, stdout, stderr, Path(dict(pairwise(arguments)).get("--save-to", given["--save-to"])))
+
+    return run
+
+
+@pytest.fixture
 def classify(
     tmp_path: Path, options: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., Run]:
@@ -162,3 +183,19 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Pat
     BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Tiny models by the name of their family, made when first asked for."""
+    # Late: that module needs this one.
+    from tests.training.chat.conftest import make_model
+
+    made: dict[str, Path] = {}
+
+    def of(family: str) -> Path:
+        if family not in made:
+            made[family] = make_model(family, tmp_path_factory.mktemp(family))
+        return made[family]
+
+    return of

@@ -30,7 +30,7 @@ def publish(
     task: CausalTask,
     folders: Sequence[Path],
     *,
-    kind: Literal["chat"],
+    kind: Literal["chat", "text-generation"],
     prompt_template: str,
     dataset: dict[str, Any],
     metrics: dict[str, Any],

@@ -102,19 +102,6 @@ def make_model(family: str, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Tiny models by the name of their family, made when first asked for."""
-    made: dict[str, Path] = {}
-
-    def of(family: str) -> Path:
-        if family not in made:
-            made[family] = make_model(family, tmp_path_factory.mktemp(family))
-        return made[family]
-
-    return of
-
-
 @pytest.fixture
 def few(tmp_path: Path) -> dict[str, str]:
     """Eight conversations to learn and four to choose on."""
