@@ -1,19 +1,30 @@
-"""Which test documents are evaluated: a seeded draw in proportion to the categories."""
+"""Which documents, or rows, are evaluated: a seeded draw in proportion to the categories."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
-
-from fixtures.datasets import Document
 
 __all__ = ["draw"]
 
 
-def draw(documents: Sequence[Document], count: int | None, *, seed: int) -> list[Document]:
+class Labelled(Protocol):
+    """What has a category to be drawn in proportion to."""
+
+    @property
+    def label(self) -> str:
+        """The category."""
+        ...
+
+
+Sample = TypeVar("Sample", bound=Labelled)
+
+
+def draw(documents: Sequence[Sample], count: int | None, *, seed: int) -> list[Sample]:
     """``count`` documents, stratified by label, in the order of ``documents``.
 
     Each label gets its proportional share by the largest-remainder method;

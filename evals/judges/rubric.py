@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from evals.judges.base import CATEGORY_PRECISION, Capabilities, Judgement, JudgeUnavailable, Question, Reply
+from evals.judges.comparisons import PREFERENCE, Comparison
+from evals.judges.overlap import prefer
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_text
 
@@ -82,6 +84,9 @@ class RubricJudge:
 
     async def answer(self, question: Question) -> Reply:
         """The rubric's verdict as the JSON that GEval asks for."""
+        if question.judgement.metric == PREFERENCE:
+            score, reason = prefer(Comparison.of(question.judgement))
+            return Reply(json.dumps({"reason": reason, "score": score}))
         if question.judgement.metric != CATEGORY_PRECISION:
             raise JudgeUnavailable(f"the rubric judge knows {CATEGORY_PRECISION} only; name an LLM with --judge")
         score, reason = self._score(question.judgement)

@@ -10,6 +10,7 @@ how that number is found. What each 95 % interval truly covers is measured in
 ``rates``                   a pass rate: Wilson's interval, its one-sided bounds, the test
 ``clusters``                a rate over repeats and copies
 ``paired``                  two models on the same samples
+``preferences``             two models' answers compared row by row, in both orders
 ``power``, ``paired_power``  how many samples a gate or a comparison needs
 ``multiple``                which of many conditions may be called failed
 ``agreement``               kappa and rank correlation of raters
@@ -48,6 +49,7 @@ from evals.statistics.prediction_powered import (
     prediction_powered_mean,
     prediction_powered_rate,
 )
+from evals.statistics.preferences import OrderEffect, Preference, order_effect, preference
 from evals.statistics.rates import (
     Interval,
     clopper_pearson,
@@ -71,8 +73,10 @@ __all__ = [
     "MacroF1",
     "Method",
     "NonInferiority",
+    "OrderEffect",
     "Pairs",
     "PredictionPowered",
+    "Preference",
     "RankCorrelation",
     "allocate_labels",
     "bootstrap_interval",
@@ -91,11 +95,13 @@ __all__ = [
     "noninferiority",
     "noninferiority_power",
     "noninferiority_samples",
+    "order_effect",
     "paired_difference",
     "paired_power",
     "paired_samples",
     "prediction_powered_mean",
     "prediction_powered_rate",
+    "preference",
     "rank_correlation",
     "rogan_gladen",
     "samples_to_decide",
