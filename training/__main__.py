@@ -22,6 +22,7 @@ from fixtures.contracts.termination import INTERRUPTED, terminable
 from training.causal.settings import CausalSettings
 from training.chat.settings import ChatSettings
 from training.errors import TrainingFailed
+from training.hosted.parser import add_hosted
 from training.pretrain.settings import PretrainSettings
 from training.settings import ClassifySettings
 
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     diagnose.add_argument("--out", type=Path, metavar="FILE", help="draw the curves to a .png or .svg file")
     diagnose.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     diagnose.set_defaults(command=_diagnose)
+    add_hosted(commands)
     return parser
 
 

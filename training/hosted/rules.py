@@ -1,0 +1,87 @@
+"""What OpenAI wants of a file of conversations, beyond what this project wants of it.
+
+Source: OpenAI's guide "Supervised fine-tuning" and the API reference of the
+training file's format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fixtures.contracts.errors import UserError
+from fixtures.conversations.faults import Fault, counted, in_words
+from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
+from training.hosted.tokens import Counter
+
+__all__ = ["LEAST_EXAMPLES", "CheckedFile", "check_file", "refuse_errors"]
+
+LEAST_EXAMPLES = 10
+LARGEST_FILE = 512 * 2**20
+"""Bytes that the Files API takes."""
+
+_KEYS = {"parallel_tool_calls", "functions"}
+"""Keys of a row besides messages and tools."""
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A file, its faults by both rules, and the tokens of its usable conversations, in order."""
+
+    file: ChatFile
+    faults: list[Fault]
+    tokens: list[int]
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.file.path
+
+
+def check_file(path: Path, *, counter: Counter, max_tokens: int, to_learn: bool) -> CheckedFile:
+    """Read a file and find all its faults. ``to_learn``: a train file, which needs a least number of examples.
+
+    Raises UserError only when the file cannot be read at all.
+    """
+    file = read_chat_file(path)
+    # Here a weight is heeded; the reader's warning is for training on this machine.
+    faults = [fault for fault in file.faults if '"weight"' not in fault.what]
+    tokens = [counter.of(conversation) for conversation in file.conversations]
+    for conversation, length in zip(file.conversations, tokens, strict=True):
+        faults += _of_row(conversation)
+        if length > max_tokens:
+            # Numbers would make each line its own kind of fault.
+            what = f"longer than {max_tokens:,} tokens: its end is cut off"
+            faults.append(Fault(conversation.line, what, warning=True))
+    if to_learn and 0 < file.rows < LEAST_EXAMPLES:
+        faults.append(Fault(None, f"{counted(file.rows, 'example')}; at least {LEAST_EXAMPLES} are needed"))
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        faults.append(Fault(None, f"{size / 2**20:,.0f} MiB; 512 MiB are the most that is taken"))
+    return CheckedFile(file, faults, tokens)
+
+
+def refuse_errors(files: list[CheckedFile]) -> None:
+    """Raise UserError with all faults of all files if one has an error."""
+    if all(fault.warning for checked in files for fault in checked.faults):
+        return
+    lines = []
+    for checked in files:
+        wrong = {fault.line for fault in checked.faults if fault.line and not fault.warning}
+        lines.append(f"{checked.path}: {counted(len(wrong), 'row')} of {checked.file.rows:,} cannot be used")
+        lines += [f"  {line}" for line in in_words(checked.faults)]
+    raise UserError("\n".join(lines))
+
+
+def _of_row(conversation: Conversation) -> Iterator[Fault]:
+    weights = [turn["weight"] for turn in conversation.messages if "weight" in turn]
+    if any(weight not in (0, 1) or isinstance(weight, (bool, float)) for weight in weights):
+        yield Fault(conversation.line, "a weight is neither 0 nor 1")
+    if any("weight" in turn for turn in conversation.messages if turn["role"] != "assistant"):
+        yield Fault(conversation.line, "only turns of the assistant have a weight")
+    spoken = [turn for turn in conversation.messages if turn["role"] == "assistant"]
+    if all(turn.get("weight", 1) == 0 for turn in spoken):
+        yield Fault(conversation.line, "all turns of the assistant have weight 0: there is nothing to learn")
+    if unknown := sorted(set(conversation.others) - _KEYS):
+        what = f"{', '.join(unknown)[:60]}: not of OpenAI's format, which may refuse it"
+        yield Fault(conversation.line, what, warning=True)
