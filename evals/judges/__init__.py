@@ -12,8 +12,6 @@ Which module to read for which kind:
 
 from __future__ import annotations
 
-import os
-
 from evals.judges.base import Judge, JudgeFailure, Judgement, JudgeUnavailable
 from evals.judges.specs import Spec, read_specs
 from evals.settings import JudgeSettings
@@ -54,7 +52,7 @@ def _open(spec: Spec, settings: JudgeSettings) -> Judge:
 
 
 def _open_chat(spec: Spec, settings: JudgeSettings) -> Judge:
-    from evals.judges.openai import ChatJudge
+    from evals.judges.openai import ChatJudge, default_openai_url
     from evals.judges.secrets import read_key
 
     # OpenAI's key is for OpenAI: another server never gets it unasked.
@@ -62,5 +60,5 @@ def _open_chat(spec: Spec, settings: JudgeSettings) -> Judge:
     key = read_key(settings.judge_key_file, variable)
     if spec.kind == "openai" and key is None:
         raise UserError(f"--judge {spec.text}: no key; set {variable} or pass --judge-key-file FILE")
-    url = spec.url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    url = spec.url or default_openai_url()
     return ChatJudge(spec.text, spec.kind, spec.target, url, key, settings)

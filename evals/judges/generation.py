@@ -5,28 +5,24 @@ It imports PyTorch, so it is imported only when there is something to ask.
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
-from transformers.utils import logging as transformers_logging
+from transformers import GenerationConfig
 
 from evals.judges.base import JudgeFailure, JudgeUnavailable, Question, Reply
 from evals.judges.checkpoints import Checkpoint
 from evals.judges.constrained import Constraint, Finished, Grammar, Row
 from evals.judges.encoding import Encoder
 from evals.judges.spellings import answer_tokens
+from evals.language_models import Batches, fitting, left_padded, load_language_model
 from fixtures.contracts.errors import UserError
-from fixtures.contracts.inference import resolve_device, token_budget_batches
+from fixtures.contracts.inference import resolve_device
 
 __all__ = ["LocalModel"]
-
-TOKENS_AT_ONCE = 16_384
-"""Of questions and answers in one batch, padding included; less once memory has run out."""
 
 
 class LocalModel:
@@ -36,21 +32,16 @@ class LocalModel:
     """
 
     def __init__(self, checkpoint: Checkpoint, *, temperature: float, max_tokens: int) -> None:
-        # What is wrong is said by us, in one line; its own bar would stand across ours.
-        transformers_logging.set_verbosity_error()
-        transformers_logging.disable_progress_bar()
         source, dtype = checkpoint.source, checkpoint.dtype
-        where: dict[str, Any] = {"revision": checkpoint.revision, "local_files_only": checkpoint.local}
         try:
             self.device = resolve_device(checkpoint.device)
-            tokenizer = AutoTokenizer.from_pretrained(source, **where)
-            self._model, info = AutoModelForCausalLM.from_pretrained(
-                source, dtype=getattr(torch, dtype), output_loading_info=True, **where
+            self._model, tokenizer = load_language_model(
+                source,
+                device=self.device,
+                dtype=getattr(torch, dtype),
+                revision=checkpoint.revision,
+                local_files_only=checkpoint.local,
             )
-            # transformers fills what is missing with random numbers.
-            if missing := sorted(info["missing_keys"]):
-                raise ValueError(f"{len(missing)} of its weights are missing, {missing[0]} among them")
-            self._model.to(self.device).eval()
             # The model's own defaults (top_p, repetition penalties, ...) would bend the probabilities.
             self._model.generation_config = GenerationConfig()
             config = self._model.config.get_text_config()
@@ -63,7 +54,7 @@ class LocalModel:
             raise JudgeUnavailable(f"model {source} cannot be used as a judge: {reason}") from error
         self._temperature = temperature
         self._max_tokens = max_tokens
-        self._at_once = TOKENS_AT_ONCE
+        self._batches = Batches()
         self.notes = (
             f"{dtype} on {self.device}",
             f"{self._model.num_parameters():,} parameters",
@@ -80,19 +71,17 @@ class LocalModel:
             except JudgeFailure as failure:
                 results[index] = failure
         indices = list(prompts)
-        sizes = [len(prompts[index]) + self._max_tokens for index in indices]
-        batches = [[indices[place] for place in batch] for batch in token_budget_batches(sizes, self._at_once)]
-        while batches:
-            batch = batches.pop(0)
-            replies = self._answer_batch([questions[i] for i in batch], [prompts[i] for i in batch], stop)
-            if replies is not None:
-                results.update(zip(batch, replies, strict=True))
-            elif len(batch) == 1:
-                results[batch[0]] = JudgeFailure(f"the memory of {self.device} does not suffice for this one question")
+
+        def answer(places: list[int]) -> list[Reply | JudgeFailure] | None:
+            batch = [indices[place] for place in places]
+            return self._answer_batch([questions[i] for i in batch], [prompts[i] for i in batch], stop)
+
+        for places, replies in self._batches.of([len(prompts[i]) + self._max_tokens for i in indices], answer):
+            if replies is None:
+                message = f"the memory of {self.device} does not suffice for this one question"
+                results[indices[places[0]]] = JudgeFailure(message)
             else:
-                half = (len(batch) + 1) // 2
-                self._at_once = half * (max(len(prompts[i]) for i in batch) + self._max_tokens)
-                batches[:0] = [batch[:half], batch[half:]]
+                results.update(zip((indices[place] for place in places), replies, strict=True))
         return [results[index] for index in range(len(questions))]
 
     def _answer_batch(
@@ -100,7 +89,8 @@ class LocalModel:
     ) -> list[Reply | JudgeFailure] | None:
         """The replies, or None if the batch does not fit into memory."""
         started = time.monotonic()
-        try:
+
+        def run() -> list[Reply | JudgeFailure]:
             rows = [
                 Row(
                     self._grammar,
@@ -120,15 +110,12 @@ class LocalModel:
             )
             seconds = time.monotonic() - started
             return [self._reply(*each, seconds) for each in zip(questions, prompts, rows, strict=True)]
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                return [JudgeFailure(f"the model failed: {reason}") for _ in questions]
-        # Outside the handler, where the error no longer holds on to the tensors.
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return None
+
+        try:
+            return fitting(run, self.device)
+        except RuntimeError as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            return [JudgeFailure(f"the model failed: {reason}") for _ in questions]
 
     def _reply(self, question: Question, prompt: list[int], row: Row, seconds: float) -> Reply | JudgeFailure:
         if row.problem:
@@ -153,19 +140,6 @@ class LocalModel:
         return logits
 
     def _generate(self, prompts: Sequence[list[int]], length: int, **how: Any) -> Any:
-        width = max(len(prompt) for prompt in prompts)
-        # On the left, so that all answers begin at one place; what it is padded with is masked out.
-        ids = torch.zeros((len(prompts), width), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for line, prompt in enumerate(prompts):
-            ids[line, width - len(prompt) :] = torch.tensor(prompt)
-            mask[line, width - len(prompt) :] = 1
+        ids, mask = left_padded(prompts, self.device)
         with torch.inference_mode():
-            return self._model.generate(
-                ids.to(self.device), attention_mask=mask.to(self.device), max_new_tokens=length, do_sample=False, **how
-            )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # On a CPU PyTorch raises a plain RuntimeError.
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+            return self._model.generate(ids, attention_mask=mask, max_new_tokens=length, do_sample=False, **how)

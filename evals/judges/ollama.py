@@ -56,7 +56,13 @@ class OllamaJudge:
         self._temperature = settings.judge_temperature
         self._max_tokens = settings.judge_max_tokens
         self._format = _SCHEMA
-        self.transport = Transport(url, None, settings)
+        self.transport = Transport(
+            url,
+            None,
+            concurrency=settings.judge_concurrency,
+            timeout=settings.judge_timeout,
+            retries=settings.judge_retries,
+        )
         self.concurrency = self.transport.concurrency
 
     async def close(self) -> None:

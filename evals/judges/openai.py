@@ -8,6 +8,7 @@ server that enforces the schema can answer with it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,11 +17,12 @@ from pydantic import SecretStr
 
 from evals.judges.base import Capabilities, JudgeFailure, Question, Reply
 from evals.judges.canary import enforced, with_canary
+from evals.judges.concessions import Concessions
 from evals.judges.transport import Rejected, Response, Transport
 from evals.judges.wire import TOP_LOGPROBS, UNSUPPORTED, check_model, same_model, tokens_of, whole_number
 from evals.settings import JudgeSettings
 
-__all__ = ["LADDER", "ChatJudge"]
+__all__ = ["LADDER", "ChatJudge", "default_openai_url"]
 
 _TOOL = "give_verdict"
 
@@ -56,7 +58,11 @@ LADDER = (
     Rung("JSON mode", lambda schema: {"response_format": {"type": "json_object"}}, enforces=False),
     Rung("prompt alone", lambda schema: {}, enforces=False),
 )
-_REFUSABLE = ("top_logprobs", "logprobs", "seed", "temperature", "max_completion_tokens", "max_tokens")
+
+
+def default_openai_url() -> str:
+    """Where ``OPENAI_BASE_URL`` says, else OpenAI itself."""
+    return os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 
 
 class ChatJudge:
@@ -82,9 +88,15 @@ class ChatJudge:
             "max_completion_tokens" if kind == "openai" else "max_tokens": settings.judge_max_tokens,
             "temperature": settings.judge_temperature,
         }
-        self._refused: set[str] = set()
+        self._concessions = Concessions()
         self._rung = LADDER[0]
-        self.transport = Transport(url, key, settings)
+        self.transport = Transport(
+            url,
+            key,
+            concurrency=settings.judge_concurrency,
+            timeout=settings.judge_timeout,
+            retries=settings.judge_retries,
+        )
         self.concurrency = self.transport.concurrency
 
     async def close(self) -> None:
@@ -118,7 +130,7 @@ class ChatJudge:
             if enforced(reply.text) or not self._rung.enforces:
                 break
             notes.append(f"{self._rung.name}: accepted, but ignored")
-        notes += [f"the server refuses {name}; asked without it" for name in sorted(self._refused)]
+        notes += [f"the server refuses {name}; asked without it" for name in sorted(self._concessions.refused)]
         held = self._rung.name if self._rung.enforces else None
         if held is None:
             notes.append(f"answers are not held to a schema ({self._rung.name}), only checked")
@@ -142,28 +154,15 @@ class ChatJudge:
         """Ask; drop what the server says it does not support, and ask again."""
         requests = 0
         while True:
+            body = self._body(question)
             try:
-                response = await self.transport.post("/chat/completions", self._body(question), first=True)
+                response = await self.transport.post("/chat/completions", body, first=True)
                 return Response(response.body, requests + response.requests, response.seconds)
             except Rejected as error:
                 requests += error.requests
                 error.requests = requests
-                if not self._give_way(error):
+                if not self._concessions.made_for(error, body):
                     raise
-
-    def _give_way(self, error: Rejected) -> bool:
-        """Whether the error named a parameter that can be left out, and it now is."""
-        if error.status not in (400, 422):
-            return False
-        old, new = "max_tokens", "max_completion_tokens"
-        if old in self._parameters and new in error.detail:
-            self._parameters[new] = self._parameters.pop(old)
-            return True
-        for name in _REFUSABLE:
-            if name in error.detail and name not in self._refused:
-                self._refused.add(name)
-                return True
-        return False
 
     def _body(self, question: Question) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -176,9 +175,7 @@ class ChatJudge:
         }
         if question.logprobs:
             body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-        if "logprobs" in self._refused:
-            body.pop("top_logprobs", None)
-        return {name: value for name, value in body.items() if name not in self._refused}
+        return self._concessions.applied(body)
 
     def _read(self, response: Response) -> Reply:
         body = response.body

@@ -23,17 +23,17 @@ _SHORTEST = 8
 _from_files: set[str] = set()
 
 
-def read_key(path: Path | None, variable: str) -> SecretStr | None:
-    """The key in file ``path``, else in environment ``variable``, else None. Raises UserError."""
+def read_key(path: Path | None, variable: str, option: str = "--judge-key-file") -> SecretStr | None:
+    """The key in file ``path`` of ``option``, else in environment ``variable``, else None. Raises UserError."""
     if path is None:
         value = os.environ.get(variable, "").strip()
         return SecretStr(value) if value else None
     try:
         value = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--judge-key-file {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+        raise UserError(f"{option} {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
     if not value or len(value.split()) > 1 or not value.isprintable():
-        raise UserError(f"--judge-key-file {path}: must hold one key and nothing else")
+        raise UserError(f"{option} {path}: must hold one key and nothing else")
     _from_files.add(value)
     return SecretStr(value)
 

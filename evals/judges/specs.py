@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fixtures.contracts.errors import UserError
 
-__all__ = ["KINDS", "Spec", "read_specs"]
+__all__ = ["KINDS", "Spec", "read_remote", "read_specs"]
 
 KINDS = {
     "rubric": "the metric's rubric applied by rules to category names; embedded, deterministic, no LLM",
@@ -55,24 +55,26 @@ def _read_spec(text: str) -> Spec:
     if kind == "hf" and rest:
         return Spec(text, kind, rest)
     if kind in ("ollama", "openai", "endpoint"):
-        return _read_remote(text, kind, rest)
+        return read_remote(text, "--judge")
     if rest and all(part.isidentifier() for part in text.replace(":", ".", 1).split(".")):
         return Spec(text, "class", text)
     kinds = "\n".join(f"  {name:22} {words}" for name, words in KINDS.items())
     raise UserError(f'--judge: unknown judge "{text}"; the kinds are\n{kinds}')
 
 
-def _read_remote(text: str, kind: str, rest: str) -> Spec:
+def read_remote(text: str, option: str) -> Spec:
+    """A model of OpenAI, of Ollama or of an OpenAI-compatible server, as ``option`` names it. Raises UserError."""
+    kind, _, rest = text.partition(":")
     found = _REMOTE.fullmatch(rest)
     if found is None:
-        raise UserError(f'--judge "{text}": no model is named, or the URL lacks http:// or https://')
+        raise UserError(f'{option} "{text}": no model is named, or the URL lacks http:// or https://')
     model, url = found["model"], found["url"] or ""
     if urlsplit(url).username is not None or urlsplit(url).password is not None:
-        raise UserError(f"--judge {kind}:{model}@...: a URL with a password would be reported; use --judge-key-file")
+        raise UserError(f"{option} {kind}:{model}@...: a URL with a password would be reported; use {option}-key-file")
     if kind == "endpoint" and not url:
-        raise UserError(f'--judge "{text}": endpoint: needs a URL, like endpoint:MODEL@http://localhost:8000/v1')
+        raise UserError(f'{option} "{text}": endpoint: needs a URL, like endpoint:MODEL@http://localhost:8000/v1')
     if kind == "openai" and url:
-        raise UserError(f'--judge "{text}": openai: takes no URL; use endpoint:{model}@{url}')
+        raise UserError(f'{option} "{text}": openai: takes no URL; use endpoint:{model}@{url}')
     if "@" in model and kind != "endpoint":
-        raise UserError(f'--judge "{text}": the URL after "@" must begin with http:// or https://')
+        raise UserError(f'{option} "{text}": the URL after "@" must begin with http:// or https://')
     return Spec(text, kind, model, url)

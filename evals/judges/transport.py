@@ -1,4 +1,4 @@
-"""JSON over HTTP to a judge's server: one pool, bounded time, repeated where that can help.
+"""JSON over HTTP to a model's server: one pool, bounded time, repeated where that can help.
 
 aiohttp, because a request costs it a tenth of the CPU time that httpx takes
 (``benchmarks/judge_calls.py``).
@@ -24,7 +24,6 @@ from tenacity.wait import wait_random, wait_random_exponential
 from evals.judges.base import JudgeFailure, JudgeUnavailable
 from evals.judges.limiter import Limiter
 from evals.judges.secrets import masked
-from evals.settings import JudgeSettings
 from fixtures.contracts.files import printable
 
 __all__ = ["Rejected", "Response", "Transport"]
@@ -65,16 +64,22 @@ class _Transient(Exception):
 
 
 class Transport:
-    """Posts to one server. To be used in one event loop; close it there."""
+    """Posts to one server. To be used in one event loop; close it there.
 
-    def __init__(self, url: str, key: SecretStr | None, settings: JudgeSettings) -> None:
+    ``concurrency``: requests in flight, None for as many as the server bears.
+    ``timeout``: seconds of one request. ``retries``: of a request that failed.
+    """
+
+    def __init__(
+        self, url: str, key: SecretStr | None, *, concurrency: int | None, timeout: float, retries: int
+    ) -> None:
         self.server = url.rstrip("/")
-        self.limiter = Limiter(settings.judge_concurrency)
+        self.limiter = Limiter(concurrency)
         self.concurrency = 2 * self.limiter.most
         """Questions worth having: while one verdict is read and stored, the next question waits for its place."""
         self._key = key
-        self._timeout = settings.judge_timeout
-        self._retries = settings.judge_retries
+        self._timeout = timeout
+        self._retries = retries
         self._session: aiohttp.ClientSession | None = None
         self._refusal: JudgeUnavailable | None = None
 
@@ -147,7 +152,7 @@ class Transport:
             clock = asyncio.get_running_loop().time
             started = clock()
             try:
-                # A judge's address was given by the user; a redirect elsewhere was not, and would get the key.
+                # The address was given by the user; a redirect elsewhere was not, and would get the key.
                 async with self._open().post(self.server + path, json=body, allow_redirects=False) as response:
                     data = await response.content.read(LARGEST_ANSWER + 1)
                     while len(data) <= LARGEST_ANSWER and not response.content.at_eof():
