@@ -57,7 +57,7 @@ def token_counter() -> Counter:
             return Counter(
                 lambda text: len(encoding.encode(text, disallowed_special=())), True, "counted with o200k_base"
             )
-    how = f"estimated as UTF-8 bytes / {BYTES_PER_TOKEN:g}: for chats up to a quarter too high, for bare JSON too low"
+    how = f"estimated as UTF-8 bytes / {BYTES_PER_TOKEN:g} (real chats: 9 to 17 % too many; bare JSON: 44 % too few)"
     return Counter(lambda text: round(len(text.encode("utf-8", "surrogatepass")) / BYTES_PER_TOKEN), False, how)
 
 

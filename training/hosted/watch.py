@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDED", "job_of", "watch"]
 
-ENDED = ("succeeded", "failed", "cancelled")
+ENDED = ("succeeded", "failed", "cancelled", "canceled")
+"""Both spellings of the last: services differ."""
 _BETWEEN = 15.0
 """Seconds between two lines of training loss."""
 
@@ -127,7 +128,7 @@ def _conclude(job: FineTuningJob, console: Console) -> None:
         console.print(f"model {job.fine_tuned_model}{tokens}", markup=False)
         console.print(f"next: python -m training hosted results {job.id}", markup=False)
         return
-    if job.status == "cancelled":
+    if job.status != "failed":
         raise TrainingFailed(f"job {job.id} was cancelled")
     why = printable((job.error.message if job.error else None) or "the service does not say why")
     if job.error and job.error.param in ("training_file", "validation_file"):
