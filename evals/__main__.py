@@ -12,6 +12,7 @@ from evals.commands import (
     baseline,
     calibrate,
     compare,
+    duel,
     gate,
     history,
     judge,
@@ -34,7 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (baseline, calibrate, compare, gate, history, judge, label, merge, power, report, samples, verdicts):
+    for command in (
+        baseline,
+        calibrate,
+        compare,
+        duel,
+        gate,
+        history,
+        judge,
+        label,
+        merge,
+        power,
+        report,
+        samples,
+        verdicts,
+    ):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     # What is printed is names, texts and figures of others: nothing in it is markup or to be coloured.

@@ -1,4 +1,4 @@
-"""``python -m evals label``: samples for people to rate, and their ratings taken back."""
+"""``python -m evals label``: samples, or pairs of answers, for people to rate, and their ratings taken back."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ class DrawOptions(CommandOptions):
     seed: int = Field(0, ge=0, description="of the drawing")
 
 
+class DuelOptions(CommandOptions):
+    """How many rows of a duel are drawn, and the sides."""
+
+    count: int | None = Field(None, ge=1, description="rows drawn at random; default: all")
+    seed: int = Field(0, ge=0, description="of the drawing, and of which answer stands on the left")
+
+
 class ReadOptions(CommandOptions):
     """What a rating looks like."""
 
@@ -42,6 +49,11 @@ def add_parser(commands: Any) -> None:
     add_options(draw.add_argument, DrawOptions)
     draw.add_argument("--blind", action="store_true", help="do not tell raters the expected category")
     draw.add_argument("--output", type=Path, required=True, metavar="FILE", help=".csv for spreadsheets, or .jsonl")
+
+    duel = _add(actions, "duel", run_duel, "write pairs of answers of a duel for raters, blind to whose they are")
+    duel.add_argument("duel", type=Path, metavar="DUEL", help="duel.json, or its folder; sides.json is kept there")
+    add_options(duel.add_argument, DuelOptions)
+    duel.add_argument("--output", type=Path, required=True, metavar="FILE", help=".csv for spreadsheets, or .jsonl")
 
     read = _add(actions, "read", run_read, "check the files that raters filled in, and join them")
     read.add_argument("files", nargs="+", type=Path, metavar="FILE", help="filled in by raters (.csv, .jsonl)")
@@ -72,6 +84,27 @@ def run_draw(options: argparse.Namespace, console: Console) -> int:
     console.print("Each rater gets a copy, and fills in rating (pass or fail) and, once, rater (a name). Then:")
     console.print(f"  python -m evals label read FILE... --report {path} --output ratings.jsonl")
     console.print(f"  python -m evals calibrate {path} --ratings ratings.jsonl")
+    return 0
+
+
+def run_duel(options: argparse.Namespace, console: Console) -> int:
+    """Write the pairs, keep whose they are, and say what to do with them."""
+    from evals.calibration.tables import write_table
+    from evals.duel.sheet import SIDES, draw_sheet, keep_sides
+    from evals.duel.writing import read_duel
+
+    settings = options_of(DuelOptions, options)
+    rows, sides = draw_sheet(read_duel(options.duel), settings.count, seed=settings.seed)
+    folder = options.duel if options.duel.is_dir() else options.duel.parent
+    # First: a sheet whose sides are lost is of no use.
+    keep_sides(folder / SIDES, sides)
+    write_table(options.output, rows)
+    same = len(sides.left) - len(rows)
+    left_out = f"; {same:,} more have identical answers, and count as ties" if same else ""
+    console.print(f"{options.output}: {len(rows):,} pairs of answers{left_out}")
+    console.print(f"Whose answer is on which side is kept in {folder / SIDES}: raters must not see it.")
+    console.print("Each rater gets a copy, and fills in rating (left, right or tie) and, once, rater (a name).")
+    console.print("Then hold the duel again, with --ratings FILE; what was judged before is not asked for again.")
     return 0
 
 

@@ -25,7 +25,7 @@ from evals.sharding import draw_digest
 from fixtures.contracts.files import printable
 from fixtures.contracts.manifest import library_versions
 
-__all__ = ["EXCERPT", "build_report"]
+__all__ = ["EXCERPT", "build_report", "preflight_info"]
 
 EXCERPT = 1000
 
@@ -89,7 +89,8 @@ def _model(evaluation: Evaluation) -> ModelInfo:
     )
 
 
-def _preflight(spec: str, examined: Examined) -> PreflightInfo:
+def preflight_info(spec: str, examined: Examined) -> PreflightInfo:
+    """What a judge did with its known question, as reports tell it."""
     capabilities = examined.capabilities
     return PreflightInfo(
         judge=spec,
@@ -120,7 +121,7 @@ def _run(evaluation: Evaluation) -> RunInfo:
         judging_seconds=evaluation.judging.seconds,
         judging_stopped=evaluation.judging.stopped,
         usage=evaluation.judging.usage,
-        preflight=[_preflight(spec, examined) for spec, examined in evaluation.preflight.items()],
+        preflight=[preflight_info(spec, examined) for spec, examined in evaluation.preflight.items()],
         host=platform.node(),
         versions=library_versions("newsjudge", "deepeval", "pytest", "scikit-learn", "scipy", "torch", "transformers"),
     )

@@ -1,0 +1,1 @@
+"""Two candidates against each other, from the command line to the pages."""
