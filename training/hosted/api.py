@@ -70,7 +70,7 @@ def _place(settings: ServiceSettings) -> tuple[str, str]:
     url = address(settings)
     host = urlsplit(url).hostname or ""
     azure = host.endswith(".azure.com")
-    elsewhere = host != "api.openai.com" and not os.environ.get(_OPENAI)
+    elsewhere = not host.endswith("openai.com") and not os.environ.get(_OPENAI)
     name = _AZURE if azure or (elsewhere and os.environ.get(_AZURE)) else _OPENAI
     key = os.environ.get(name, "").strip()
     if not key:

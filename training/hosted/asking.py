@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ConfigDict
 
 from fixtures.conversations.rows import ChatRow
-from training.hosted.api import explained, whole
+from training.hosted.api import ServiceFailed, explained, whole
 from training.hosted.settings import RecordSettings
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ async def ask(api: AsyncOpenAI, row: ChatRow, settings: RecordSettings, place: s
             return Answer(
                 id=row.id, digest=row.digest, answer="", finish_reason="content_filter", model=settings.model, at=_now()
             )
-        return _answer(row, reply)
+    if not reply.choices:
+        raise ServiceFailed(f"{place}: the service answered without any choice")
+    return _answer(row, reply)
 
 
 def _answer(row: ChatRow, reply: ChatCompletion) -> Answer:
-    if not reply.choices:
-        raise ValueError("no choices in it")
     choice, usage = reply.choices[0], reply.usage
     return Answer(
         id=row.id,

@@ -26,7 +26,7 @@ _MOST_JOBS = 1000
 def origin_of(api: OpenAI, settings: RecordSettings, console: Console) -> dict[str, Any]:
     """``shutdown_date``, ``job`` and ``checkpoints``, None and empty where they are not to be had.
 
-    Raises UserError for a wrong key, or a ``--job`` that does not exist.
+    Raises UserError for a ``--job`` that does not exist.
     """
     shutdown = _shutdown_date(api, settings.model)
     if shutdown:
@@ -34,11 +34,11 @@ def origin_of(api: OpenAI, settings: RecordSettings, console: Console) -> dict[s
     try:
         job = _job(api, settings)
         checkpoints = checkpoints_of(api, job.id) if job else []
+        if job is None:
+            console.print("note: no job of this model was found; --job records one with its metrics")
     except ServiceFailed as error:
         console.print(f"note: the job behind the model is not recorded: {error}", markup=False)
         job, checkpoints = None, []
-    if job is None:
-        console.print("note: no job of this model was found; --job records one with its metrics")
     return {
         "shutdown_date": shutdown,
         "job": job.model_dump(mode="json", exclude_none=True) if job else None,
@@ -47,16 +47,12 @@ def origin_of(api: OpenAI, settings: RecordSettings, console: Console) -> dict[s
 
 
 def _shutdown_date(api: OpenAI, model: str) -> str | None:
-    from openai import NotFoundError
-
     try:
         with explained("cannot look at the model"):
-            try:
-                return getattr(api.models.retrieve(model), "shutdown_date", None)
-            except NotFoundError:
-                # Azure's deployments are not among the models. Whether this one answers will be seen.
-                return None
-    except ServiceFailed:
+            return getattr(api.models.retrieve(model), "shutdown_date", None)
+    except (ServiceFailed, UserError):
+        # Azure's deployments are not among the models, and a key may be for questions alone. If something is wrong with
+        # either, the first question will tell.
         return None
 
 

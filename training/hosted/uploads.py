@@ -24,10 +24,14 @@ from training.hosted.tokens import token_counter
 
 if TYPE_CHECKING:
     from openai import OpenAI
+    from openai.types import FileObject
 
 __all__ = ["Uploaded", "upload", "upload_files"]
 
 UPLOADS = "uploads.json"
+_LOOK = 0.5
+"""Seconds between two looks at a file that is being processed."""
+
 Uploaded = dict[str, Any]
 """``id``, ``file``, ``sha256``, ``bytes``, ``base_url``, ``uploaded_at``."""
 
@@ -70,6 +74,10 @@ def _uploaded(api: OpenAI, path: Path, settings: ServiceSettings, console: Conso
         return known
     with explained(f"cannot upload {path}"), path.open("rb") as content:
         about = whole(api.files.create(file=(path.name, content), purpose="fine-tune"), FileObject)
+    if about.status not in ("processed", "error"):
+        about = _processed(api, about.id, settings.timeout_seconds)
+    if about.status == "error":
+        raise UserError(f"{path}: the service refuses {about.id}: {about.status_details or 'it does not say why'}")
     size = path.stat().st_size
     if about.bytes and about.bytes != size:
         raise ServiceFailed(f"{path}: {about.bytes:,} of {size:,} bytes arrived as {about.id}; try again")
@@ -84,6 +92,15 @@ def _uploaded(api: OpenAI, path: Path, settings: ServiceSettings, console: Conso
     write_json(book, [*(other for other in entries if other is not known), entry])
     console.print(f"{path}: {about.id}, {entry['bytes']:,} bytes uploaded", markup=False)
     return entry
+
+
+def _processed(api: OpenAI, name: str, patience: float) -> FileObject:
+    """The file once it is no longer being looked through, which takes a while at Azure."""
+    with explained(f"cannot look at {name}"):
+        try:
+            return api.files.wait_for_processing(name, poll_interval=_LOOK, max_wait_seconds=patience)
+        except RuntimeError as error:
+            raise ServiceFailed(f"{name} is still not processed after {patience:g} s; try again later") from error
 
 
 def _still_there(api: OpenAI, entry: Uploaded) -> bool:

@@ -87,18 +87,18 @@ class _Shown:
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("step {task.completed} of {task.total}"),
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[place]}"),
             TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self._console = console
-        self._task = self.progress.add_task("", total=None)
+        self._task = self.progress.add_task("", total=None, place="")
         self._status = ""
         self._told = -_BETWEEN
 
     def tell(self, status: str, fresh: list[Event]) -> None:
         """Show what is new."""
         steps = [event for event in fresh if event.step]
-        newest = max(steps, key=lambda event: event.step or (0, None), default=None)
+        newest = max(steps, key=lambda event: event.step[0] if event.step else 0, default=None)
         for event in fresh:
             if event.step is None or "full_valid_loss" in event.metrics or (event is newest and self._due()):
                 self._line(event)
@@ -108,7 +108,8 @@ class _Shown:
         self.progress.update(self._task, description=status)
         if newest and newest.step:
             step, total = newest.step
-            self.progress.update(self._task, completed=step, total=total)
+            place = f"step {step} of {total}" if total else f"step {step}"
+            self.progress.update(self._task, completed=step, total=total, place=place)
 
     def _due(self) -> bool:
         due = time.monotonic() - self._told >= _BETWEEN

@@ -18,7 +18,7 @@ from unittest import mock
 import pytest
 
 from fixtures.contracts.files import write_jsonl
-from fixtures.hosted_server import HostedServer, JobPlan, RequestFault, Script
+from fixtures.hosted_server import FilePlan, HostedServer, JobPlan, RequestFault, Script
 from training.__main__ import main
 
 ROOT = Path(__file__).parents[3]
@@ -126,9 +126,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(tmp_path, server)
 
 
-def goes_wrong(desk: Desk, *faults: RequestFault, jobs: Sequence[JobPlan] = ()) -> None:
+def goes_wrong(desk: Desk, *faults: RequestFault, files: Sequence[FilePlan] = (), jobs: Sequence[JobPlan] = ()) -> None:
     assert desk.server
-    desk.server.add(Script(requests=faults, jobs=jobs))
+    desk.server.add(Script(requests=faults, files=files, jobs=jobs))
 
 
 def read_json(path: Path) -> Any:

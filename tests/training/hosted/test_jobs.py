@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from fixtures.hosted_server import JobPlan, RequestFault
+from fixtures.hosted_server import FilePlan, JobPlan, RequestFault
 from tests.training.hosted.conftest import BASE, KEY, goes_wrong, read_json
 
 
@@ -41,6 +41,21 @@ def test_no_file_is_uploaded_if_one_is_faulty(desk):
     assert run.code == 2
     assert f"{bad}: 1 row of 1 cannot be used" in run.error
     assert desk.server.requests == []
+
+
+def test_a_file_that_is_processed_first_is_waited_for_and_a_refused_one_is_told(desk):
+    goes_wrong(desk, files=[FilePlan(pending=2), FilePlan(error="Line 3 has no messages")])
+
+    first = desk.run("upload", desk.conversations(10))
+    second = desk.run("upload", desk.conversations(11, "other.jsonl"))
+    third = desk.run("upload", desk.folder / "other.jsonl")
+
+    assert first.code == 0, first.stderr
+    assert len([request for request in desk.server.requests if request.method == "GET"]) == 2
+    assert second.code == 2
+    assert "the service refuses file-00000002: Line 3 has no messages" in second.error
+    # A refused file is not taken for one that is there.
+    assert "bytes uploaded" in third.stdout
 
 
 def test_a_job_is_asked_for_in_todays_form(desk):

@@ -284,7 +284,7 @@ def test_a_model_of_no_known_job_is_recorded_all_the_same(desk):
     run = desk.run("record", BASE, "--data", desk.conversations(2, "eval.jsonl"))
 
     assert run.code == 0, run.stderr
-    assert "note: no job of this model was found" in run.stdout
+    assert "note: the job behind the model is not recorded: cannot list the jobs: 127.0.0.1 answered 403" in run.stdout
     assert read_json(desk.folder / "out/recorded/eval/record.json")["job"] is None
 
 
