@@ -34,10 +34,10 @@ from trl import SFTConfig
 from fixtures.conversations.files import Conversation, read_chat_file
 from training.arguments import planned_arguments
 from training.batching import plan_rows
+from training.causal.templates import choose_template
 from training.causal.tokens import Row
 from training.causal.trainer import RowTrainer, as_dataset
 from training.chat.cutting import cut
-from training.chat.templates import choose_template
 from training.chat.tokens import encode
 from training.planned import Milestones
 from training.scratch import llama_tiny

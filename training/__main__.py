@@ -23,6 +23,7 @@ from training.causal.settings import CausalSettings
 from training.chat.settings import ChatSettings
 from training.errors import TrainingFailed
 from training.hosted.parser import add_hosted
+from training.prefer.settings import PreferSettings
 from training.pretrain.settings import PretrainSettings
 from training.settings import ClassifySettings
 
@@ -65,6 +66,12 @@ _CAUSAL: tuple[tuple[str, type[CausalSettings], str, str], ...] = (
         PretrainSettings,
         "go on pretraining a language model on plain text",
         "Go on pretraining a language model on text files, folders of them, or JSON Lines with a text key,",
+    ),
+    (
+        "prefer",
+        PreferSettings,
+        "tune a chat model by preferences: a better and a worse answer",
+        "Tune a chat model by preferences (DPO), pairs of a better and a worse answer,",
     ),
 )
 """Fine-tuning of language models: name, settings, help, description. The story is training.<name>.story.<name>."""

@@ -28,6 +28,7 @@ __all__ = [
     "is_quantized",
     "load_quantized",
     "merged",
+    "train_in_float32",
     "with_lora",
 ]
 
@@ -110,6 +111,13 @@ def compute_exactly(model: nn.Module) -> None:
     for module in model.modules():
         if is_quantized(module):
             module.compute_dtype = torch.float32
+
+
+def train_in_float32(model: nn.Module) -> None:
+    """Put what is trainable back into float32: trl makes bf16 of LoRA beside 4-bit weights, which rounds away steps."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
 
 
 def merged(trained: PeftModel, base: BaseModel, settings: LoraSettings) -> PreTrainedModel:

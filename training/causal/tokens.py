@@ -62,12 +62,11 @@ def dropped_characters(tokenizer: PreTrainedTokenizerBase, characters: Iterable[
     ]
 
 
-def unknown_characters(
-    tokenizer: PreTrainedTokenizerBase, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]
-) -> Iterator[str]:
-    """The characters that became an unknown token."""
+def unknown_characters(tokenizer: PreTrainedTokenizerBase, text: str, ids: Sequence[int]) -> Iterator[str]:
+    """The characters of ``text``, whose tokens are ``ids``, that became an unknown token."""
     if tokenizer.unk_token_id not in ids:
         return
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     for token, (start, end) in zip(ids, offsets, strict=True):
         # GPT-2's "unknown" is its end token, which a template may well write.
         if token == tokenizer.unk_token_id and text[start:end] != tokenizer.unk_token:

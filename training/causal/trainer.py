@@ -11,6 +11,7 @@ from trl import SFTTrainer, pack_dataset
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from fixtures.contracts.inference import TOKEN_BUDGET, token_budget_batches
+from training.adapters import train_in_float32
 from training.causal.tokens import Row
 from training.planned import PlannedTrainer
 
@@ -27,10 +28,7 @@ class RowTrainer(PlannedTrainer, SFTTrainer):
     def __init__(self, *args: Any, validation: Sequence[Row], **kwargs: Any) -> None:
         super().__init__(*args, validate=self.measure, in_words=_in_words, eval_dataset=[], **kwargs)
         self._batches = _batches(validation, self.processing_class.pad_token_id)
-        for parameter in self.model.parameters():
-            # SFTTrainer puts LoRA beside 4-bit weights into bf16, in which small updates are rounded away.
-            if parameter.requires_grad:
-                parameter.data = parameter.data.float()
+        train_in_float32(self.model)
 
     @torch.no_grad()
     def measure(self, model: Any) -> dict[str, float]:

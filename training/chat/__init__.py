@@ -4,7 +4,6 @@ Read in this order:
 
 ``story``       the whole of it
 ``data``        conversations from `fixtures.conversations`, and every fault of the files at once
-``templates``   how a conversation becomes text, and which of it the assistant says
 ``tokens``      conversations as token ids, with the tokens to learn marked
 ``cutting``     what fits into the model, and what was cut
 ``fine_tuning`` the training

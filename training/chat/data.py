@@ -14,10 +14,10 @@ from fixtures.contracts.errors import UserError
 from fixtures.conversations.faults import Fault, counted
 from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
 from training.causal.reporting import Checked, refuse_errors, tell_of_lost_characters, tell_warnings
+from training.causal.templates import ChatTemplate
 from training.causal.tokens import refuse_strange_tokens
 from training.chat.cutting import Cut, cut
 from training.chat.settings import ChatSettings
-from training.chat.templates import ChatTemplate
 from training.chat.tokens import Encoded, encode
 from training.language_models import LanguageModel
 

@@ -9,10 +9,9 @@ from rich.console import Console
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.inference import autocast_dtype, resolve_device
 from training.causal.task import CausalTask
+from training.causal.templates import ChatTemplate, choose_template, stop_tokens
 from training.chat.data import ChatData, Sources, prepare, read_sources
 from training.chat.settings import ChatSettings
-from training.chat.templates import ChatTemplate, choose_template
-from training.chat.tokens import stop_tokens
 from training.language_models import load_language_model
 
 __all__ = ["Task", "understand"]

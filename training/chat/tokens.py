@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from fixtures.conversations.faults import Fault
 from fixtures.conversations.files import Conversation
+from training.causal.templates import ChatTemplate, Rendered, TemplateRefused
 from training.causal.tokens import CHUNK, IGNORED, Losses, Row, dropped_characters, unknown_characters
-from training.chat.templates import ChatTemplate, Rendered, TemplateRefused
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Encoded", "encode", "stop_tokens"]
+__all__ = ["Encoded", "encode"]
 
 
 @dataclass
@@ -53,22 +53,10 @@ def encode(
         for (line, one), ids, offsets in zip(chunk, tokens["input_ids"], tokens["offset_mapping"], strict=True):
             row = Row(line, ids, _labels(ids, offsets, one.spans))
             result.rows.append(row)
-            result.losses.lost.update(unknown_characters(tokenizer, one.text, ids, offsets))
+            result.losses.lost.update(unknown_characters(tokenizer, one.text, ids))
             if not row.learned:
                 result.faults.append(Fault(line, "the chat template shows nothing of what the assistant says"))
     return result
-
-
-def stop_tokens(tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> list[int]:
-    """The special tokens with which the template ends an answer."""
-    answer = "answer"
-    try:
-        text = template.text([{"role": "user", "content": "question"}, {"role": "assistant", "content": answer}])
-    except TemplateRefused:
-        return []
-    ids = tokenizer(text[text.rfind(answer) + len(answer) :], add_special_tokens=False)["input_ids"]
-    special = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
-    return [token for token in dict.fromkeys(ids) if token in special]
 
 
 def _render(template: ChatTemplate, conversation: Conversation, loss_on: str) -> Rendered:

@@ -70,10 +70,7 @@ def in_pieces(tokenizer: PreTrainedTokenizerBase, documents: Sequence[Document],
             if found:
                 what = f"holds {found}, which the tokenizer takes for a mark of its own"
                 part.faults.setdefault(document.digest, []).append(Fault(document.line, what, warning=True))
-            if tokenizer.unk_token_id in ids:
-                offsets = tokenizer(document.text, add_special_tokens=False, return_offsets_mapping=True)
-                lost = unknown_characters(tokenizer, document.text, ids, offsets["offset_mapping"])
-                part.losses.lost.update(lost)
+            part.losses.lost.update(unknown_characters(tokenizer, document.text, ids))
             part.sizes.append(len(ids) + 2)
             part.rows += _pieces(document.line, [start, *ids, end], max_length)
     return part

@@ -8,8 +8,7 @@ import pytest
 
 from fixtures.contracts.errors import UserError
 from tests.training.chat.conftest import FAMILIES, chat_template, learned_tokenizer, turns
-from training.chat.templates import DEFAULT_TEMPLATE, TemplateRefused, choose_template
-from training.chat.tokens import stop_tokens
+from training.causal.templates import DEFAULT_TEMPLATE, TemplateRefused, choose_template, stop_tokens
 
 TALK = turns("Do you sell maps?", "Yes, we do.", "Of Norway?", "  Of Norway, too.  ")["messages"]
 TOOLS = [{"type": "function", "function": {"name": "fly", "parameters": {"type": "object"}}}]

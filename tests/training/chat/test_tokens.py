@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from fixtures.conversations.faults import in_words
 from fixtures.conversations.files import read_chat_file
 from tests.training.chat.conftest import FAMILIES, learned_tokenizer, read_rows, turns, write_rows
+from training.causal.templates import choose_template
 from training.causal.tokens import IGNORED, Row
 from training.chat.cutting import cut
-from training.chat.templates import choose_template
 from training.chat.tokens import encode
 
 

@@ -23,7 +23,7 @@ from fixtures.contracts.errors import UserError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["ChatTemplate", "Messages", "Rendered", "TemplateRefused", "choose_template"]
+__all__ = ["ChatTemplate", "Messages", "Rendered", "TemplateRefused", "choose_template", "stop_tokens"]
 
 DEFAULT_TEMPLATE = Path(__file__).with_name("default_template.jinja")
 
@@ -111,6 +111,18 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, file: Path | None) -> tu
         note = "the base model has no chat template; a plain one with headings is used, and saved with the model"
     tokenizer.chat_template = saved
     return ChatTemplate(saved, _with_marks(tokenizer, saved), dict(tokenizer.special_tokens_map)), note
+
+
+def stop_tokens(tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> list[int]:
+    """The special tokens with which the template ends an answer."""
+    answer = "answer"
+    try:
+        text = template.text([{"role": "user", "content": "question"}, {"role": "assistant", "content": answer}])
+    except TemplateRefused:
+        return []
+    ids = tokenizer(text[text.rfind(answer) + len(answer) :], add_special_tokens=False)["input_ids"]
+    special = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    return [token for token in dict.fromkeys(ids) if token in special]
 
 
 def _read(file: Path) -> str:
