@@ -21,6 +21,7 @@ from evals.commands import (
     power,
     report,
     samples,
+    trying,
     verdicts,
 )
 from fixtures.contracts.errors import UserError
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         power,
         report,
         samples,
+        trying,
         verdicts,
     ):
         command.add_parser(commands)

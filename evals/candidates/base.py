@@ -73,8 +73,14 @@ class Source(Protocol):
         """See `Candidate`."""
         ...
 
-    def ask(self, rows: Sequence[ChatRow], finished: Finished, *, seed: int) -> None:
-        """Answer all ``rows``, in any order. Raises UserError where none can be."""
+    def ask(
+        self, rows: Sequence[ChatRow], finished: Finished, *, seed: int, stream: Callable[[str], Any] | None = None
+    ) -> None:
+        """Answer all ``rows``, in any order. Raises UserError where none can be.
+
+        ``stream`` is told a single row's answer in pieces, where the model is
+        in this process.
+        """
         ...
 
     def close(self) -> None:

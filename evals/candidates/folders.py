@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +41,15 @@ class Folder:
         self._settings = settings
         self._loaded: ChatModel | None = None
 
-    def ask(self, rows: Sequence[ChatRow], finished: Finished, *, seed: int) -> None:
+    def ask(
+        self, rows: Sequence[ChatRow], finished: Finished, *, seed: int, stream: Callable[[str], Any] | None = None
+    ) -> None:
         """Answer all rows, the longest first. Raises UserError for a model that cannot be loaded."""
         from evals.candidates.generation import ChatModel
 
         if self._loaded is None:
             self._loaded = ChatModel(self._path, self._settings)
-        self._loaded.answer(rows, finished, seed=seed)
+        self._loaded.answer(rows, finished, seed=seed, stream=stream)
 
     def close(self) -> None:
         """Let go of the model."""

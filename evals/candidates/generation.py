@@ -6,12 +6,12 @@ Imported only when there is something to ask: it imports PyTorch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessor
+from transformers import GenerationConfig, LogitsProcessor, PreTrainedTokenizerBase, TextStreamer
 
 from evals.candidates.base import Answered, Finished
 from evals.candidates.settings import CandidateSettings
@@ -46,9 +46,13 @@ class ChatModel:
         self._vocabulary: int = config.vocab_size
         self._stops = _stop_tokens(self._model.generation_config, self._tokenizer.eos_token_id)
         self._batches = Batches()
+        self._stream: Callable[[str], Any] | None = None
 
-    def answer(self, rows: Sequence[ChatRow], finished: Finished, *, seed: int) -> None:
-        """Answer all ``rows``; ``finished`` is told of them batch by batch."""
+    def answer(
+        self, rows: Sequence[ChatRow], finished: Finished, *, seed: int, stream: Callable[[str], Any] | None = None
+    ) -> None:
+        """Answer all ``rows``; ``finished`` is told of them batch by batch, ``stream`` of pieces of a single one."""
+        self._stream = stream if len(rows) == 1 else None
         prompts: dict[int, list[int]] = {}
         for index, row in enumerate(rows):
             prompt = self._encode(row)
@@ -108,6 +112,8 @@ class ChatModel:
         how: dict[str, Any] = {}
         if self._settings.temperature:
             how["logits_processor"] = [Sampling(self._settings.temperature, seeds, self.device)]
+        if self._stream is not None:
+            how["streamer"] = Pieces(self._tokenizer, self._stream)
         ids, mask = left_padded(prompts, self.device)
         with torch.inference_mode():
             result = self._model.generate(ids, attention_mask=mask, generation_config=self._greedy(length), **how)
@@ -146,6 +152,19 @@ class ChatModel:
             len(said) if end is None else end + 1,
             round(seconds, 3),
         )
+
+
+class Pieces(TextStreamer):
+    """Hands an answer on word by word."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stream: Callable[[str], Any]) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self._stream = stream
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        """A piece that further tokens cannot change."""
+        if text:
+            self._stream(text)
 
 
 class Sampling(LogitsProcessor):

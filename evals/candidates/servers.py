@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr
@@ -65,7 +65,9 @@ class Server:
             *(f'the server answers as model "{name}" where "{asked}" was asked' for name in self._served),
         ]
 
-    def ask(self, rows: Sequence[ChatRow], finished: Finished, *, seed: int) -> None:
+    def ask(
+        self, rows: Sequence[ChatRow], finished: Finished, *, seed: int, stream: Callable[[str], Any] | None = None
+    ) -> None:
         """Answer all rows. Raises UserError if the server cannot answer the first one, nor any other."""
         asyncio.run(self._ask(rows, finished, seed))
 

@@ -42,8 +42,9 @@ class Screen:
         elif control == "A":
             self._row -= int(argument or 1)
         elif control in "hl":
-            assert argument == "?25", argument
-            self.cursor_shown = control == "h"
+            # Of the cursor, or (?2004) of what is pasted.
+            assert argument in ("?25", "?2004"), argument
+            self.cursor_shown = self.cursor_shown if argument == "?2004" else control == "h"
         else:
             assert control == "m", control
 
@@ -77,8 +78,11 @@ class Shown:
         return "".join(row if len(row) == columns else row + "\n" for row in self.screen.rows)
 
 
-def run_in_terminal(command, columns, environment, *, interrupt_at=None):
-    """Run Python with ``command`` in a terminal; Ctrl-C as soon as ``interrupt_at`` matches what it wrote."""
+def run_in_terminal(command, columns, environment, *, interrupt_at=None, typed=()):
+    """Run Python with ``command`` in a terminal; Ctrl-C as soon as ``interrupt_at`` matches what it wrote.
+
+    ``typed``: what the user types, each piece at the next prompt ``> ``.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     unwanted = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS"}
@@ -96,6 +100,7 @@ def run_in_terminal(command, columns, environment, *, interrupt_at=None):
     )
     os.close(theirs)
     written = b""
+    typed, prompts = list(typed), 0
     deadline = time.monotonic() + 120
     try:
         while time.monotonic() < deadline:
@@ -106,6 +111,9 @@ def run_in_terminal(command, columns, environment, *, interrupt_at=None):
             except OSError:  # Linux says so when the last process has let go of the terminal.
                 break
             written += piece
+            if typed and written.count(b"> ") > prompts and written.endswith(b"> "):
+                prompts = written.count(b"> ")
+                os.write(ours, typed.pop(0))
             if interrupt_at is not None and re.search(interrupt_at, written.decode("utf-8", "replace")):
                 # A terminal sends it to the whole foreground group, xdist's workers among it.
                 os.killpg(process.pid, signal.SIGINT)
