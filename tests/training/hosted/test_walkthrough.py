@@ -34,8 +34,14 @@ def test_every_command_of_both_pages_works(tmp_path):
     (tmp_path / "fixtures").symlink_to(ROOT / "fixtures", target_is_directory=True)
     environment = Desk(tmp_path, None).environment()
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    commands = "trap 'kill %1' EXIT\n" + script("hosted.md") + "\n" + script("leaving-hosted.md")
-    commands = commands.replace("8199", str(free_port()))
+    commands = "trap 'kill $(jobs -p)' EXIT\n" + script("hosted.md") + "\n" + script("leaving-hosted.md")
+    # The toy of the page takes half a minute; two steps of it will do here.
+    settings = json.loads((ROOT / "fixtures/chat/train.json").read_text()) | {"epochs": 1, "min_steps": 2}
+    (tmp_path / "train.json").write_text(json.dumps(settings | {"max_length": 64}))
+    commands = commands.replace("fixtures/chat/train.json ", "train.json ")
+    commands = commands.replace("evals duel", "evals duel --max-new-tokens 8")
+    for port in ("8199", "8198"):
+        commands = commands.replace(port, str(free_port()))
 
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
@@ -58,3 +64,6 @@ def test_every_command_of_both_pages_works(tmp_path):
     assert answers == {row.id: row.reference for row in rows.rows}
     manifest = json.loads((tmp_path / "out/local/model/manifest.json").read_text())
     assert manifest["task"] == "chat"
+    duel = (tmp_path / "out/duel/duel.md").read_text()
+    assert "out/recorded/eval" in duel
+    assert "net preference" in duel
