@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from evals.duel.markdown import markdown
 from evals.duel.model import Duel
+from evals.duel.page import html
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import write_atomic
 
@@ -16,7 +17,7 @@ __all__ = ["read_duel", "write"]
 
 def write(duel: Duel, folder: Path) -> list[Path]:
     """Write all files, ``duel.json`` first; their paths."""
-    contents = {"duel.json": duel.to_json(), "duel.md": markdown(duel)}
+    contents = {"duel.json": duel.to_json(), "duel.html": html(duel), "duel.md": markdown(duel)}
     for name, content in contents.items():
         write_atomic(folder / name, content)
     return [folder / name for name in contents]

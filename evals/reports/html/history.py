@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from evals.history import CONFIDENCE, Entry, History
 from evals.reports.html.drawing import COLOURS, canvas, plain_style, to_svg
-from evals.reports.html.page import _asset, _environment, _icon, _policy
+from evals.reports.html.frame import asset, render
 from evals.reports.html.percent_axis import limits, rising_percent_axis
 from evals.reports.html.tables import minimum
 from evals.reports.html.wording import OUTCOMES, percent, points, points_between
@@ -51,25 +51,20 @@ class _Kind(NamedTuple):
 
 def history_page(history: History) -> str:
     """The history as one self-contained page."""
-    style = _asset("report.css") + _STYLE
     kinds = _kinds(history)
     latest = history.entries[-1] if history.entries else None
-    return (
-        _environment()
-        .get_template("history.html")
-        .render(
-            history=history,
-            entries=history.entries[::-1],
-            kinds=kinds[:_KINDS],
-            more_kinds=kinds[_KINDS:],
-            narrow=_NARROW,
-            against=against,
-            place=_place,
-            outcomes=OUTCOMES,
-            icon=_icon(latest.report.gate.outcome if latest else ""),
-            policy=_policy(style, ""),
-            style=Markup(style),
-        )
+    return render(
+        "history.html",
+        style=asset("report.css") + _STYLE,
+        colour=latest.report.gate.outcome if latest else "",
+        history=history,
+        entries=history.entries[::-1],
+        kinds=kinds[:_KINDS],
+        more_kinds=kinds[_KINDS:],
+        narrow=_NARROW,
+        against=against,
+        place=_place,
+        outcomes=OUTCOMES,
     )
 
 

@@ -1,48 +1,27 @@
-"""The page: one file, nothing fetched, no text under test ever markup.
-
-A report shows texts that anybody may have written: news, a model's answers, a
-judge's reasons. Three walls stand between them and the reader's browser: the
-templates escape everything, the script writes text nodes only, and the page's
-own security policy forbids every script and style but the two whose digests it
-names, and every connection.
-"""
+"""The page of an evaluation; `frame` says what keeps the texts in it from doing harm."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import cache
-from importlib.resources import files
-from typing import Any
-from urllib.parse import quote
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from evals.classic import OTHER
 from evals.reports.html import charts, learning, tables
+from evals.reports.html.frame import asset, render
 from evals.reports.html.samples import samples_json
-from evals.reports.html.wording import FILTERS, OUTCOMES
+from evals.reports.html.wording import OUTCOMES
 from evals.reports.markdown import noise_in_words
 from evals.reports.model import Report
-from fixtures.contracts.files import printable
 
 __all__ = ["html"]
-
-_ICON_COLOURS = {"pass": "#00745a", "fail": "#b3400a", "inconclusive": "#8a5a00", "incomplete": "#8f3f74"}
 
 
 def html(report: Report) -> str:
     """The report as one self-contained page."""
-    style, script = _asset("report.css"), _asset("report.js")
-    page = _environment().get_template("page.html")
-    return page.render(
+    return render(
+        "page.html",
+        style=asset("report.css"),
+        script=asset("report.js"),
+        colour=report.gate.outcome,
         report=report,
         outcome=OUTCOMES[report.gate.outcome],
-        icon=_icon(report.gate.outcome),
-        policy=_policy(style, script),
-        style=Markup(style),
-        script=Markup(script),
         data=samples_json(report),
         charts=charts,
         learning=learning,
@@ -50,45 +29,3 @@ def html(report: Report) -> str:
         noise=noise_in_words(report),
         other=OTHER,
     )
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("evals.reports.html", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS
-    return environment
-
-
-def _shown(value: Any) -> Any:
-    # Settings may hold what UTF-8 cannot: lone surrogates.
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("evals.reports.html").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
-
-
-def _icon(outcome: str) -> str:
-    """A dot in the outcome's colour for the browser's tab."""
-    colour = _ICON_COLOURS.get(outcome, "#59616e")
-    dot = f'<circle cx="8" cy="8" r="7" fill="{colour}"/>'
-    return "data:image/svg+xml," + quote(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{dot}</svg>')
