@@ -74,7 +74,7 @@ def warnings_of(duel: Duel) -> list[str]:
             )
     for name, info in (("A", duel.a), ("B", duel.b)):
         if info.cut:
-            found.append(f"{_rows(info.cut)} of {name} end at the limit of tokens: the judge saw cut answers")
+            found.append(f"answers of {name} that end at the limit of tokens: {info.cut:,}; the judge saw them cut")
     return [*found, *duel.notes]
 
 
