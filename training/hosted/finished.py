@@ -56,7 +56,8 @@ def _read(file: BinaryIO, path: Path, asked: Mapping[str, Any]) -> dict[tuple[st
     if not data.endswith(b"\n"):
         data = data[: data.rfind(b"\n") + 1]
         file.truncate(len(data))
-    lines = data.decode("utf-8").splitlines()
+    # Not splitlines: an answer may hold other line separators, which JSON leaves as they are.
+    lines = data.split(b"\n")[:-1]
     if not lines:
         _append(file, {"asked": dict(asked)})
         return {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ from training.hosted.settings import RecordSettings
 __all__ = ["RECORD", "record"]
 
 RECORD = "record.json"
+_BETWEEN = 15.0
+"""Seconds between two lines of progress, where there is no terminal."""
 
 
 def record(settings: RecordSettings, console: Console) -> None:
@@ -75,10 +78,19 @@ def _ask(file: ChatRows, finished: Finished, settings: RecordSettings, console: 
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
+    task = progress.add_task(f"asking {printable(settings.model)}", total=len(open_rows))
+    told = time.monotonic()
+
+    def tick() -> None:
+        nonlocal told
+        progress.advance(task)
+        if not console.is_terminal and time.monotonic() - told >= _BETWEEN:
+            told = time.monotonic()
+            console.print(f"{progress.tasks[0].completed:,.0f} of {counted(len(open_rows), 'question')} answered")
+
     with progress:
-        task = progress.add_task(f"asking {printable(settings.model)}", total=len(open_rows))
         try:
-            asyncio.run(_ask_all(file.path, open_rows, settings, finished, lambda: progress.advance(task)))
+            asyncio.run(_ask_all(file.path, open_rows, settings, finished, tick))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"interrupted; {kept()}") from None
         except (UserError, ServiceFailed) as error:
@@ -123,12 +135,17 @@ def _head(asked: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _recorded(folder: Path, asked: dict[str, Any], about: dict[str, Any]) -> bool:
-    """Whether the folder holds this very recording, whole."""
+    """Whether the folder holds this very recording, whole. Raises UserError if it holds another one."""
     try:
         before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return (folder / ANSWERS).is_file() and before.items() >= _head(asked, about).items()
-    except (OSError, ValueError, AttributeError):
+        same = before["asked"] == asked
+    except FileNotFoundError:
         return False
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{folder / RECORD} cannot be read; move it away to record anew: {error}") from error
+    if not same:
+        raise UserError(f"{folder} holds the answers of {before['asked']}; give another --save-to")
+    return (folder / ANSWERS).is_file() and before.get("data") == about
 
 
 def _write(folder: Path, rows: Sequence[ChatRow], answers: dict[str, Answer]) -> None:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from fixtures.hosted_server import RequestFault
 from tests.training.hosted.conftest import KEY, goes_wrong
+from training.hosted.notice import notice
 
 WRONG = "sk-wrong-9876543210fedcba"
+
+
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        (date(2026, 11, 28), "closes on 2027-01-06, in 39 days, and"),
+        (date(2027, 1, 6), "closes on 2027-01-06, and"),
+        (date(2027, 1, 7), "closed on 2027-01-06, and"),
+    ],
+)
+def test_the_notice_of_the_closing_date(today, words):
+    assert words in notice(today)
 
 
 def test_a_wrong_key_is_told_without_the_key(desk):

@@ -163,11 +163,52 @@ def test_other_settings_do_not_mix_with_what_is_there(desk):
     model, data = desk.model(), desk.conversations(3, "eval.jsonl")
     desk.run("record", model, "--data", data)
 
-    run = desk.run("record", model, "--data", data, "--temperature", "0.7")
+    folder = desk.folder / "out/recorded/eval"
+    kept = {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    whole = desk.run("record", model, "--data", data, "--temperature", "0.7")
+    (folder / "record.json").unlink()
+    begun = desk.run("record", model, "--data", data, "--temperature", "0.7")
+
+    assert whole.code == begun.code == 2
+    assert "give another --save-to" in whole.error
+    assert "holds answers to another recording; give another --save-to\n  temperature: 0.0 then, 0.7 now" in begun.error
+    assert len(questions(desk)) == 3
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+        name: content for name, content in kept.items() if name != "record.json"
+    }
+
+
+def test_answers_of_any_letters_survive_an_interruption(desk):
+    odd = "a\u2028b\u0085c\x1cd\u2029e \U0001f600 \0"
+    model = desk.model()
+    rows = [conversation(number) for number in (1, 2)]
+    rows[0]["messages"][0]["content"] = odd
+    data = desk.write("eval.jsonl", rows)
+    desk.run("record", model, "--data", data)
+    (desk.folder / "out/recorded/eval/record.json").unlink()
+
+    run = desk.run("record", model, "--data", data)
+
+    assert run.code == 0, run.stderr
+    found = rows_of(data).rows
+    assert read_answers(desk.folder / "out/recorded/eval", found, found)[found[0].id] == f"You asked: {odd}"
+    assert len(questions(desk)) == 2
+
+
+def test_a_damaged_record_of_answers_is_told_and_kept(desk):
+    model, data = desk.model(), desk.conversations(2, "eval.jsonl")
+    desk.run("record", model, "--data", data)
+    folder = desk.folder / "out/recorded/eval"
+    (folder / "record.json").unlink()
+    damaged = b"\xff" + (folder / "finished.jsonl").read_bytes()
+    (folder / "finished.jsonl").write_bytes(damaged)
+
+    run = desk.run("record", model, "--data", data)
 
     assert run.code == 2
-    assert "holds answers to another recording; give another --save-to\n  temperature: 0.0 then, 0.7 now" in run.error
-    assert len(questions(desk)) == 3
+    assert "finished.jsonl is damaged; move it away to record anew" in run.error
+    assert (folder / "finished.jsonl").read_bytes() == damaged
 
 
 def test_a_row_more_is_all_that_is_asked_when_the_data_grows(desk):
