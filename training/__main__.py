@@ -143,15 +143,20 @@ def _fine_tune(name: str, kind: type[CausalSettings], options: dict[str, str | N
     return _train(story, settings, notes)
 
 
-def _train(story: Callable[[Any, Any], Any], settings: ClassifySettings | CausalSettings, notes: Sequence[str]) -> int:
+def _train(
+    story: Callable[[Any, Any, Any], Any], settings: ClassifySettings | CausalSettings, notes: Sequence[str]
+) -> int:
     from rich.console import Console
+
+    from training.tracking.session import Tracking
 
     # Under torchrun, one of the processes speaks for all.
     console = Console(highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
     for note in notes:
         console.print(f"note: {note}", markup=False)
     try:
-        story(settings, console)
+        with Tracking(settings.track, settings.save_to, console) as tracking:
+            story(settings, console, tracking)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_interrupted(settings.save_to / "checkpoints")) from None
     return 0
@@ -192,7 +197,9 @@ def _path(value: str | None) -> Path | None:
 def _prepare_environment(settings: ClassifySettings | CausalSettings) -> None:
     """What libraries read at import: no telemetry, and no network unless a hub id was named."""
     from training.base_models import is_hub_id
+    from training.tracking.choice import prepare
 
+    prepare(settings.track)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["DISABLE_TELEMETRY"] = "1"
     if not is_hub_id(settings.base_model):

@@ -26,10 +26,9 @@ def planned_arguments(
 ) -> Arguments:
     """Arguments of ``kind`` for ``steps`` optimisation steps, with ``others`` as they are.
 
-    Checkpoints go to ``save_to/checkpoints``, TensorBoard's logs to
-    ``save_to/logs``. The best checkpoint is that of the lowest validation loss.
+    Checkpoints go to ``save_to/checkpoints``. The best one is that of the
+    lowest validation loss.
     """
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(save_to / "logs")
     # What is done when is decided by our milestones; intervals that never come keep Trainer's own quiet.
     never = 10**9
     arguments: Arguments = kind(
@@ -52,18 +51,11 @@ def planned_arguments(
         greater_is_better=False,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to=["tensorboard"] if _has_tensorboard() else [],
+        # `training.tracking` reports, by one set of names.
+        report_to=[],
         ddp_backend="gloo" if device.type == "cpu" and "WORLD_SIZE" in os.environ else None,
         **others,
     )
     # Several visible GPUs without torchrun: Trainer would fall back to DataParallel, which is slow and wrong here.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
-
-
-def _has_tensorboard() -> bool:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        return False
-    return True

@@ -26,6 +26,7 @@ from training.reload import check_reloaded
 from training.results import manifest_of, measure_beside_baseline, summarize
 from training.settings import ClassifySettings
 from training.task import understand
+from training.tracking.session import Tracking
 
 __all__ = ["classify"]
 
@@ -33,8 +34,8 @@ TOLERANCE = 1e-3
 """Of the largest logit: float32 sums in another order stay a hundred times below."""
 
 
-def classify(settings: ClassifySettings, console: Console) -> Path:
-    """Train, check, measure and save; returns the model folder.
+def classify(settings: ClassifySettings, console: Console, tracking: Tracking | None = None) -> Path:
+    """Train, check, measure and save; returns the model folder. ``tracking`` is told of it.
 
     Raises UserError for what the user can mend, TrainingFailed when the model
     did not come out right. There is no manifest then.
@@ -47,7 +48,7 @@ def classify(settings: ClassifySettings, console: Console) -> Path:
     withdraw(settings.save_to)
 
     task = understand(settings, console)
-    trained = fit_last_layer(task) if settings.method == "head" else fine_tune(task)
+    trained = fit_last_layer(task, tracking) if settings.method == "head" else fine_tune(task, tracking)
     if not is_main_process():
         return folder
 
@@ -66,6 +67,8 @@ def classify(settings: ClassifySettings, console: Console) -> Path:
     metrics["training"] = trained.history | {"seconds": round(time.monotonic() - started, 1)}
     write_json(settings.save_to / "metrics.json", metrics)
     write_manifest(folder, manifest_of(task, metrics))
+    if tracking:
+        tracking.finish("classify", settings.recorded(), metrics, [folder])
     shutil.rmtree(settings.save_to / "checkpoints", ignore_errors=True)
     summarize(task, metrics, folder)
     return folder

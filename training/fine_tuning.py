@@ -20,6 +20,7 @@ from training.head import STRENGTHS, fit_head
 from training.measures import measure
 from training.processes import is_main_process, process_count
 from training.task import LIBRARIES, Task, Trained
+from training.tracking.session import Tracking
 from training.trainer import ClassifierTrainer, Example, Milestones
 
 __all__ = ["fine_tune", "fit_last_layer"]
@@ -28,8 +29,10 @@ PROBE_DOCUMENTS = 2000
 """Documents to which the head is fitted before fine-tuning: enough for a start."""
 
 
-def fit_last_layer(task: Task) -> Trained:
+def fit_last_layer(task: Task, tracking: Tracking | None = None) -> Trained:
     """Train nothing but the last layer, by logistic regression."""
+    if tracking:
+        tracking.begin(task.settings.recorded(), None, resumable=False)
     set_seed(task.settings.seed)
     model = task.base.load().to(task.device)
     task.console.print(f"fitting the last layer to {len(task.corpus.train)} documents")
@@ -45,7 +48,7 @@ def fit_last_layer(task: Task) -> Trained:
     return Trained(model, probes, {"head": "logistic regression", "C": strength})
 
 
-def fine_tune(task: Task) -> Trained:
+def fine_tune(task: Task, tracking: Tracking | None = None) -> Trained:
     """Train as the settings say, from the newest checkpoint of this very training if there is one."""
     settings, corpus = task.settings, task.corpus
     processes = process_count()
@@ -67,6 +70,8 @@ def fine_tune(task: Task) -> Trained:
     # The first process tidies the folder; the others look at it afterwards.
     with arguments.main_process_first(local=False, desc="checkpoints"):
         checkpoint = _checkpoint_to_resume(task, processes)
+    if tracking:
+        tracking.begin(settings.recorded() | {"steps": plan.steps, "processes": processes}, checkpoint)
 
     set_seed(settings.seed)
     model = _starting_model(task, fit_head_first=checkpoint is None)
@@ -87,6 +92,7 @@ def fine_tune(task: Task) -> Trained:
         milestones=Milestones.of(plan),
         validate=validate,
         console=task.console,
+        tracking=tracking,
     )
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     points = curve_points(trainer.state.log_history, plan)

@@ -26,6 +26,8 @@ from training.checkpoints import seal
 from training.errors import TrainingFailed
 from training.progress import ShowProgress
 from training.stopping import Stopping
+from training.tracking.follow import Follow
+from training.tracking.session import Tracking
 
 __all__ = ["Milestones", "PlannedTrainer"]
 
@@ -75,8 +77,8 @@ class Milestones:
 class PlannedTrainer(Trainer):
     """Follows a `BatchPlan`; measures with ``validate``, which returns ``eval_…`` figures.
 
-    ``in_words`` makes a line of these figures. A base to be put before any
-    other subclass of Trainer.
+    ``in_words`` makes a line of these figures; ``tracking`` is told all of
+    them. A base to be put before any other subclass of Trainer.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class PlannedTrainer(Trainer):
         validate: Callable[[Any], dict[str, float]],
         in_words: Callable[[Mapping[str, float]], str],
         console: Console,
+        tracking: Tracking | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +98,9 @@ class PlannedTrainer(Trainer):
         self._validate = validate
         self._gradients_checked = False
         self.remove_callback(PrinterCallback)
-        self.add_callback(_Follow(milestones))
+        self.add_callback(_KeepTo(milestones))
+        if tracking is not None:
+            self.add_callback(Follow(tracking, plan))
         self._stopping = Stopping()
         self.add_callback(self._stopping)
         self._show = ShowProgress(console, plan, in_words)
@@ -170,7 +175,7 @@ class PlannedTrainer(Trainer):
             raise UserError(f"cannot write checkpoint {folder}: {str(error).splitlines()[0]}") from error
 
 
-class _Follow(TrainerCallback):
+class _KeepTo(TrainerCallback):
     """Does at each step what the milestones say."""
 
     def __init__(self, milestones: Milestones) -> None:

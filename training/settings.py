@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from training.tracking.choice import Trackers
+
 __all__ = ["ClassifySettings", "Method", "Precision"]
 
 Method = Literal["lora", "qlora", "full", "head"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 # What does not change the trained weights; all else makes a checkpoint another run's.
-_WITHOUT_EFFECT = ("config_file", "save_to", "keep_adapter", "test_metrics")
+_WITHOUT_EFFECT = ("config_file", "save_to", "track", "keep_adapter", "test_metrics")
 
 
 def _comma_list(value: Any) -> Any:
@@ -38,6 +40,7 @@ class ClassifySettings(BaseSettings):
         min_length=1,
         description="hub id, local folder, embedded:minilm or scratch:gpt2-tiny",
     )
+    track: Trackers = Field((), description="follow the training in mlflow, wandb or both, beside TensorBoard")
     device: str = Field("auto", min_length=1, description="auto, cpu, cuda, cuda:1, ...")
     dataset: str = Field(
         "20newsgroups", min_length=1, description="embedded, 20newsgroups, or your file or folder with text and label"

@@ -22,6 +22,8 @@ from training.checkpoints import checkpoint_to_resume, newest_checkpoint
 from training.curves import curve_points, write_curves
 from training.planned import Milestones
 from training.processes import is_main_process, process_count
+from training.tracking.follow import tell
+from training.tracking.session import Tracking
 
 __all__ = ["Trained", "arguments_for", "fine_tune", "plan_for", "planned_in_words"]
 
@@ -112,15 +114,18 @@ def fine_tune(
     trainer_of: Callable[..., _Trainer],
     *,
     identity: dict[str, Any],
+    tracking: Tracking | None = None,
 ) -> Trained:
     """Train as the settings say, from the newest checkpoint of this very training if there is one.
 
-    ``trainer_of`` makes the trainer of model, args, plan, milestones and
-    console; ``identity`` tells this training's data from any other's.
+    ``trainer_of`` makes the trainer of model, args, plan, milestones, console
+    and tracking; ``identity`` tells this training's data from any other's.
     """
     # The first process tidies the folder; the others look at it afterwards.
     with arguments.main_process_first(local=False, desc="checkpoints"):
         checkpoint = _checkpoint_to_resume(task, identity)
+    if tracking:
+        tracking.begin(task.settings.recorded() | {"steps": plan.steps, "processes": process_count()}, checkpoint)
 
     set_seed(task.settings.seed)
     model, settings = _starting_model(task)
@@ -131,8 +136,11 @@ def fine_tune(
         plan=plan,
         milestones=Milestones.of(plan),
         console=task.console,
+        tracking=tracking,
     )
     before = trainer.measure(trainer.model.eval())
+    if tracking:
+        tell(tracking, plan, [{"step": 0, **before}])
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     points = curve_points([{"step": 0, **before}, *trainer.state.log_history], plan)
     if is_main_process():

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fixtures.contracts.files import write_json
 from fixtures.contracts.manifest import Manifest, library_versions, write_manifest
 from training.causal.task import LIBRARIES, CausalTask
+from training.tracking.session import Tracking
 
 __all__ = ["before_and_best", "perplexity", "publish", "tell_where"]
 
@@ -34,6 +35,7 @@ def publish(
     prompt_template: str,
     dataset: dict[str, Any],
     metrics: dict[str, Any],
+    tracking: Tracking | None = None,
 ) -> None:
     """Write the metrics, and last of all the manifests; checkpoints are no longer needed then."""
     write_json(task.settings.save_to / "metrics.json", metrics)
@@ -51,6 +53,8 @@ def publish(
     )
     for folder in folders:
         write_manifest(folder, manifest)
+    if tracking:
+        tracking.finish(kind, task.settings.recorded(), metrics, folders)
     shutil.rmtree(task.settings.save_to / "checkpoints", ignore_errors=True)
 
 

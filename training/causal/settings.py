@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from training.settings import Names, Precision
+from training.tracking.choice import Trackers
 
 __all__ = ["ALL_LINEAR", "CausalSettings"]
 
@@ -23,7 +24,7 @@ class CausalSettings(BaseSettings):
     learning_rates: ClassVar[dict[str, float]] = {"lora": 2e-4, "qlora": 2e-4, "full": 2e-5}
     """The learning rate of each method, unless one is given."""
 
-    without_effect: ClassVar[tuple[str, ...]] = ("config_file", "save_to", "save", "check_only")
+    without_effect: ClassVar[tuple[str, ...]] = ("config_file", "save_to", "track", "save", "check_only")
     """What does not change the trained weights, or is known by its content (files are)."""
 
     config_file: Path | None = Field(None, description="JSON file with any of these settings; wins over all else")
@@ -33,6 +34,7 @@ class CausalSettings(BaseSettings):
         min_length=1,
         description="hub id, local folder or scratch:llama-tiny",
     )
+    track: Trackers = Field((), description="follow the training in mlflow, wandb or both, beside TensorBoard")
     device: str = Field("auto", min_length=1, description="auto, cpu, cuda, cuda:1, ...")
 
     check_only: bool = Field(False, description="say what is wrong with the files and how long their rows are, and end")

@@ -11,11 +11,12 @@ from training.causal import fine_tuning
 from training.causal.fine_tuning import Trained, arguments_for, plan_for, planned_in_words
 from training.causal.trainer import RowTrainer, as_dataset
 from training.chat.task import Task
+from training.tracking.session import Tracking
 
 __all__ = ["fine_tune"]
 
 
-def fine_tune(task: Task) -> Trained:
+def fine_tune(task: Task, tracking: Tracking | None = None) -> Trained:
     """Train as the settings say, from the newest checkpoint of this very training if there is one."""
     settings, data = task.settings, task.data
     rows = as_dataset(data.train.rows, pack_to=task.max_length if settings.packing else None)
@@ -36,4 +37,5 @@ def fine_tune(task: Task) -> Trained:
             "conversations": [file.digest for file in task.sources.files],
             "chat_template": task.template.saved,
         },
+        tracking=tracking,
     )

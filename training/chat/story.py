@@ -22,12 +22,15 @@ from training.chat.results import dataset_of, metrics_of, summarize
 from training.chat.settings import ChatSettings
 from training.chat.task import Task, understand
 from training.processes import is_main_process
+from training.tracking.session import Tracking
 
 __all__ = ["chat"]
 
 
-def chat(settings: ChatSettings, console: Console) -> list[Path]:
+def chat(settings: ChatSettings, console: Console, tracking: Tracking | None = None) -> list[Path]:
     """Train, check, measure and save; returns the folders of what was saved, none with ``check_only``.
+
+    ``tracking`` is told of it.
 
     Raises UserError for what the user can mend, TrainingFailed when the model
     did not come out right. There is no manifest then.
@@ -37,14 +40,22 @@ def chat(settings: ChatSettings, console: Console) -> list[Path]:
     task = understand(settings, console)
     if settings.check_only:
         return []
-    trained = fine_tune(task)
+    trained = fine_tune(task, tracking)
     if not is_main_process():
         return []
 
     folders = save(trained, task, [_probe(one, task) for one in task.sources.validation[:PROBES]])
     metrics = metrics_of(task, trained.history, time.monotonic() - started)
     template = task.template.saved
-    publish(task, folders, kind="chat", prompt_template=template, dataset=dataset_of(task), metrics=metrics)
+    publish(
+        task,
+        folders,
+        kind="chat",
+        prompt_template=template,
+        dataset=dataset_of(task),
+        metrics=metrics,
+        tracking=tracking,
+    )
     summarize(task, metrics, folders)
     return folders
 
