@@ -26,6 +26,7 @@ from training.pretrain.results import dataset_of, metrics_of, summarize
 from training.pretrain.settings import PretrainSettings
 from training.pretrain.task import Task, understand
 from training.processes import is_main_process
+from training.tracking.session import Tracking
 
 __all__ = ["learn", "pretrain"]
 
@@ -33,8 +34,10 @@ PROBE_CHARACTERS = 500
 """Of a document, what a saved model is to go on with."""
 
 
-def pretrain(settings: PretrainSettings, console: Console) -> list[Path]:
+def pretrain(settings: PretrainSettings, console: Console, tracking: Tracking | None = None) -> list[Path]:
     """Train, check, measure and save; returns the folders of what was saved, none with ``check_only``.
+
+    ``tracking`` is told of it.
 
     Raises UserError for what the user can mend, TrainingFailed when the model
     did not come out right. There is no manifest then.
@@ -44,18 +47,26 @@ def pretrain(settings: PretrainSettings, console: Console) -> list[Path]:
     task = understand(settings, console)
     if settings.check_only:
         return []
-    trained = learn(task)
+    trained = learn(task, tracking)
     if not is_main_process():
         return []
 
     folders = save(trained, task, [_probe(document.text, task) for document in task.validation.documents[:PROBES]])
     metrics = metrics_of(task, trained.history, time.monotonic() - started)
-    publish(task, folders, kind="text-generation", prompt_template="", dataset=dataset_of(task), metrics=metrics)
+    publish(
+        task,
+        folders,
+        kind="text-generation",
+        prompt_template="",
+        dataset=dataset_of(task),
+        metrics=metrics,
+        tracking=tracking,
+    )
     summarize(task, metrics, folders)
     return folders
 
 
-def learn(task: Task) -> Trained:
+def learn(task: Task, tracking: Tracking | None = None) -> Trained:
     """Train as the settings say, from the newest checkpoint of this very training if there is one."""
     rows = as_dataset(task.train.rows, pack_to=task.max_length)
     plan = plan_for(task, len(rows))
@@ -71,6 +82,7 @@ def learn(task: Task) -> Trained:
         arguments_for(task, SFTConfig, plan, packing=True, dataset_kwargs={"skip_prepare_dataset": True}),
         partial(RowTrainer, train_dataset=rows, validation=task.validation.rows),
         identity={"documents": [digest_of(part.documents) for part in (task.train, task.validation)]},
+        tracking=tracking,
     )
 
 

@@ -14,7 +14,13 @@ import pytest
 
 from fixtures.contracts.settings import load_settings
 from tests.training.tracking.conftest import (
-    curves, final_figures, in_mlflow, in_tensorboard, in_wandb, start, wandb_records,
+    curves,
+    final_figures,
+    in_mlflow,
+    in_tensorboard,
+    in_wandb,
+    start,
+    wandb_records,
 )  # fmt: skip
 from training.chat.settings import ChatSettings
 
@@ -162,7 +168,9 @@ def test_the_environment_is_no_parameter_and_no_artifact(tracked):
 
 
 def test_both_are_told_where_to_look(tracked):
-    assert f"mlflow: run {tracked.run.info.run_id} in sqlite:///{tracked.out / 'mlflow' / 'mlflow.db'}" in tracked.stdout
+    assert (
+        f"mlflow: run {tracked.run.info.run_id} in sqlite:///{tracked.out / 'mlflow' / 'mlflow.db'}" in tracked.stdout
+    )
     assert f"wandb: run {max((tracked.out / 'wandb').glob('offline-run-*'))} (offline)" in tracked.stdout
 
 
