@@ -31,11 +31,11 @@ def clean(**variables: str) -> dict[str, str]:
     return {**kept, "CI": "1", **variables}
 
 
-def start(*arguments: object, **variables: str) -> subprocess.Popen[str]:
+def start(*arguments: object, stdout: Any = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:
     """``python -m training``, in a process that may be killed."""
     return subprocess.Popen(
         [sys.executable, "-m", "training", *map(str, arguments)],
-        env=clean(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=clean(PYTHONUNBUFFERED="1", **variables), stdout=stdout, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
