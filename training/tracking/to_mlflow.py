@@ -34,6 +34,8 @@ class MLflow:
     def __init__(self, save_to: Path, parameters: Mapping[str, Any], run_id: str | None) -> None:
         for variable, value in _PATIENCE.items():
             os.environ.setdefault(variable, value)
+        # It would print the address of the run, with the password in it.
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
         import mlflow
 
         for logger in ("mlflow", "alembic"):

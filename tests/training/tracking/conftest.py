@@ -211,5 +211,5 @@ def chats(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="session")
 def classes(options: dict[str, str]) -> list[str]:
     """Options of a training of a classifier that goes on for some seconds."""
-    longer = {**options, "--epochs": "60", "--batch-tokens": "512"}
+    longer = {**options, "--epochs": "30", "--batch-tokens": "512"}
     return ["classify", *(part for option in longer.items() for part in option)]

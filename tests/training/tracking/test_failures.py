@@ -68,7 +68,7 @@ def test_a_server_that_comes_back_gets_what_it_missed(server, classes, tmp_path,
     out, told = tmp_path / "out", tmp_path / "stdout"
     with told.open("w") as stdout:
         process = start(
-            *classes, "--epochs", "150", "--track", "mlflow", "--save-to", out, stdout=stdout,
+            *classes, "--epochs", "60", "--track", "mlflow", "--save-to", out, stdout=stdout,
             MLFLOW_TRACKING_URI=server.uri, MLFLOW_EXPERIMENT_NAME="back", **HEADLESS,
         )  # fmt: skip
         wait_for(sealed(out, 1), process)
