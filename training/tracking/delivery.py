@@ -142,4 +142,4 @@ def in_a_line(error: BaseException) -> str:
 
 def without_secrets(text: str) -> str:
     """``text`` without the name and password that a URL in it may hold."""
-    return re.sub(r"://[^/\s@]*@", "://***@", text)
+    return re.sub(r"://[^/\s]*@", "://***@", text)
