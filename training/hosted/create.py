@@ -35,8 +35,9 @@ def create(settings: CreateSettings, console: Console) -> None:
     files = _files(api, settings, console)
     request = _request(settings, {role: entry["id"] for role, entry in files.items()})
     job = _start(api, request, settings.max_retries, console)
-    write_json(settings.save_to / job.id / CREATED, {"job": job.id, "request": request, "files": files})
+    # Said first: should the disk be full, the job is there all the same.
     console.print(f"job {job.id}: {job.status}", markup=False)
+    write_json(settings.save_to / job.id / CREATED, {"job": job.id, "request": request, "files": files})
     console.print(f"next: python -m training hosted watch {job.id}", markup=False)
 
 

@@ -20,7 +20,7 @@ _COMMANDS: dict[str, tuple[type[BaseSettings], str, str]] = {
     "upload": (models.UploadSettings, "uploads.upload", "upload files, each of them once"),
     "create": (models.CreateSettings, "create.create", "start a job; files that are not there yet are uploaded"),
     "watch": (models.WatchSettings, "watch.watch", "show a job's events until it ends"),
-    "results": (models.WatchSettings, "results.results", "fetch a job's result file, curves and checkpoints"),
+    "results": (models.ResultsSettings, "results.results", "fetch a job's result file, curves and checkpoints"),
     "list": (models.ListSettings, "jobs.list_jobs", "list the newest jobs"),
     "cancel": (models.JobSettings, "jobs.cancel", "cancel a job"),
     "record": (models.RecordSettings, "record.record", "keep a model's answers while it still answers"),

@@ -15,7 +15,7 @@ from training.hosted.api import client
 from training.hosted.checkpoints import checkpoints_of, keep_checkpoints
 from training.hosted.download import download
 from training.hosted.events import Event, Events
-from training.hosted.settings import WatchSettings
+from training.hosted.settings import ResultsSettings
 from training.hosted.watch import ENDED, job_of
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["results"]
 
 
-def results(settings: WatchSettings, console: Console) -> None:
+def results(settings: ResultsSettings, console: Console) -> None:
     """Fill ``SAVE_TO/JOB``, draw and judge the curves, and name the best checkpoint.
 
     Raises UserError for a job that did not succeed, or not yet.
     """
     api, folder = client(settings), settings.save_to / settings.job
-    job = _finished(api, settings)
+    job = _finished(api, settings, console)
     write_json(folder / "job.json", job.model_dump(mode="json"))
     happened = Events(api, job.id).fresh()
     write_jsonl(folder / "events.jsonl", map(_as_json, happened))
@@ -42,9 +42,9 @@ def results(settings: WatchSettings, console: Console) -> None:
     console.print(f"results: {folder}", markup=False)
 
 
-def _finished(api: OpenAI, settings: WatchSettings) -> FineTuningJob:
+def _finished(api: OpenAI, settings: ResultsSettings, console: Console) -> FineTuningJob:
     """The job, when it has succeeded and names its result file, or after some patience."""
-    started = time.monotonic()
+    started, told = time.monotonic(), False
     while True:
         job = job_of(api, settings.job)
         if job.status not in ENDED:
@@ -54,6 +54,9 @@ def _finished(api: OpenAI, settings: WatchSettings) -> FineTuningJob:
             raise UserError(f"job {job.id} is {job.status}: only a job that succeeded has results")
         if job.result_files or time.monotonic() - started >= settings.patience_seconds:
             return job
+        if not told:
+            console.print(f"waiting up to {settings.patience_seconds:g} s for the result file")
+        told = True
         time.sleep(settings.poll_seconds)
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "JobSettings",
     "ListSettings",
     "RecordSettings",
+    "ResultsSettings",
     "ServiceSettings",
     "UploadSettings",
     "WatchSettings",
@@ -126,6 +127,13 @@ class WatchSettings(JobSettings):
 
     poll_seconds: float = Field(10, gt=0, description="time between two looks")
     patience_seconds: float = Field(1800, ge=0, description="how long the service may be out of reach before giving up")
+
+
+class ResultsSettings(JobSettings):
+    """How long a result file is waited for."""
+
+    poll_seconds: float = Field(5, gt=0, description="time between two looks for a result file that is not there yet")
+    patience_seconds: float = Field(60, ge=0, description="how long to wait for it; then the events' figures will do")
 
 
 class ListSettings(ServiceSettings):

@@ -89,8 +89,8 @@ def _uploaded(api: OpenAI, path: Path, settings: ServiceSettings, console: Conso
         "base_url": place,
         "uploaded_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    console.print(f"{path}: {about.id}, {size:,} bytes uploaded", markup=False)
     write_json(book, [*(other for other in entries if other is not known), entry])
-    console.print(f"{path}: {about.id}, {entry['bytes']:,} bytes uploaded", markup=False)
     return entry
 
 

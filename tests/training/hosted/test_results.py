@@ -56,6 +56,7 @@ def test_a_result_file_that_comes_late_is_waited_for(desk):
     run = desk.run("results", job, *QUICK)
 
     assert run.code == 0, run.stderr
+    assert run.stdout.count("waiting up to 60 s for the result file") == 1
     assert (desk.folder / f"out/hosted/{job}/results.csv").is_file()
 
 
