@@ -100,7 +100,7 @@ def run_duel(options: argparse.Namespace, console: Console) -> int:
     keep_sides(folder / SIDES, sides)
     write_table(options.output, rows)
     same = len(sides.left) - len(rows)
-    left_out = f"; {same:,} more have identical answers, and count as ties" if same else ""
+    left_out = f"; {same:,} more with identical answers count as ties" if same else ""
     console.print(f"{options.output}: {len(rows):,} pairs of answers{left_out}")
     console.print(f"Whose answer is on which side is kept in {folder / SIDES}: raters must not see it.")
     console.print("Each rater gets a copy, and fills in rating (left, right or tie) and, once, rater (a name).")

@@ -97,9 +97,12 @@ def _net(duel: Duel, standing: Standing, name: str, width: int, ticks: int) -> M
         [standing.net], [_LANE], "o", markersize=13, markeredgewidth=2, mfc=COLOURS["accent"], mec=COLOURS["wash"],
         clip_on=False,
     )  # fmt: skip
+    # Beside a line that would strike the figure out.
+    room = 34 / width * (high - low)
+    struck = any(abs(standing.net - place) < room for place in (0.0, *([-margin] if margin is not None else [])))
     axes.annotate(
-        _signed(standing.net), (standing.net, _LANE), (0, 14), textcoords="offset points", ha="center", fontsize=16,
-        fontweight="bold", annotation_clip=False,
+        _signed(standing.net), (standing.net, _LANE), (12 if struck else 0, 14), textcoords="offset points",
+        ha="left" if struck else "center", fontsize=16, fontweight="bold", annotation_clip=False,
     )  # fmt: skip
     label = (
         f"Net preference for B {_signed(standing.net)} points, between {_signed(standing.net_low)} and "

@@ -12,7 +12,7 @@ __all__ = ["describe", "points", "points_between", "sentence_of", "warnings_of"]
 
 _WIDTH = 100
 _HIGH_BIAS = 0.3
-"""Share of rows decided by their place from which a reader is warned: MT-Bench's better judges stay below it."""
+"""Share of rows whose verdict followed the place from which a reader is warned; our choice."""
 _SURE = 0.05
 
 

@@ -36,7 +36,7 @@ def prefer(comparison: Comparison) -> tuple[int, str]:
 def token_f1(answer: str, reference: str) -> float:
     """Harmonic mean of precision and recall of ``answer``'s tokens, in any order; 1 if neither has any.
 
-    As SQuAD's F1 (Rajpurkar et al. 2016, EMNLP, section 6.1), with all words
+    As SQuAD's F1 (Rajpurkar et al. 2016, EMNLP), with all words
     counted, articles too.
     """
     ours, theirs = (Counter(_TOKENS.findall(text.casefold())) for text in (answer, reference))

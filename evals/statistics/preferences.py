@@ -81,8 +81,8 @@ def order_effect(first: int, second: int, wavering: int, consistent: int, *, con
     ``first`` and ``second`` rows had that place preferred in both orders,
     ``wavering`` ones a preference in one order only, ``consistent`` ones the same
     verdict in both. The consistency is the measure of Zheng et al. (2023),
-    "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena", NeurIPS, section
-    3.3. Both shares have Wilson's interval.
+    "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena", NeurIPS. Both
+    shares have Wilson's interval.
 
     A judge that guesses also prefers one place twice by chance, but either one
     equally often: ``p_value`` tells the two apart. Raises ValueError as ``preference``.

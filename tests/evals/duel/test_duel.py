@@ -12,8 +12,8 @@ import evals.duel.model
 from evals.duel.model import Duel
 from evals.duel.orders import outcome_of, place_of
 from evals.statistics import paired_difference
-from fixtures.judge_server import first, second
-from tests.evals.duel.conftest import ALSO_SHORT, LONG, SHORT, planted
+from fixtures.judge_server import Answer, first, second
+from tests.evals.duel.conftest import ALSO_SHORT, LONG, ROOT, SHORT, planted
 
 SCHEMA = Path(evals.duel.model.__file__).parent / "duel.schema.json"
 
@@ -184,6 +184,28 @@ class TestRows:
         assert not any("Lisbon" in str(call.body) for call in server.calls[-3:])
 
 
+class TestCandidates:
+    def test_a_served_model_against_recorded_answers(self, arena, served):
+        """The way off a hosted model: its answers were recorded, the new one answers now, and once only."""
+        arena.answers([(SHORT, "never used")] * 4)
+        model, _ = served(Answer(LONG))
+        _, judge = served()
+        candidate = f"endpoint:model@{model.url}/v1"
+        held = arena.hold(judge=judge, b=candidate)
+        assert (held.code, held.outcomes) == (0, ["B"] * 4)
+        assert [held.duel[name]["kind"] for name in ("a", "b")] == ["answers", "endpoint"]
+        answered = model.answered
+        assert arena.hold(judge=judge, b=candidate).outcomes == ["B"] * 4
+        assert model.answered == answered
+
+    def test_a_dry_run_asks_no_candidate(self, arena, served):
+        arena.answers([(SHORT, LONG)] * 4)
+        model, judge = served(Answer(LONG))
+        held = arena.hold("--dry-run", judge=judge, b=f"endpoint:model@{model.url}/v1")
+        assert (held.code, len(model.calls)) == (0, 0)
+        assert "up to 8 calls of the judge" in held.output
+
+
 class TestGate:
     @pytest.mark.parametrize(
         ("counts", "outcome", "code"),
@@ -236,3 +258,21 @@ class TestFiles:
         assert held.outcomes == ["A", "B"]
         assert "a rule and no LLM" in held.output
         assert held.duel["judge"]["members"][0]["is_llm"] is False
+
+
+def test_the_shipped_example_says_what_the_documentation_says(arena):
+    """A newcomer's first duel: no server, no key, no download."""
+    folder = ROOT / "fixtures" / "duel"
+    arena.data = folder / "eval.jsonl"
+    held = arena.hold("--margin", "0.1", a=folder / "base.jsonl", b=folder / "tuned.jsonl")
+    assert held.code == 0
+    said = " ".join(held.output.split())
+    page = " ".join((ROOT / "docs" / "duel.md").read_text(encoding="utf-8").split())
+    for sentence in (
+        "B is preferred: of 18 rows B wins 13, A wins 4, 1 is a tie; net preference for B +50.0 points, "
+        "between +5.2 and +77.7 points with 95% confidence.",
+        "Pass: B is not worse than A by more than 10 points: with 95% confidence its net preference is at least "
+        "+12.7 points.",
+    ):
+        assert sentence in said
+        assert sentence in page

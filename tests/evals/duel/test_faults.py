@@ -83,6 +83,26 @@ class TestJudge:
             assert server.answered - before == 1 + 100 - kept
             assert [held.duel["tally"][name] for name in ("b_wins", "a_wins", "ties")] == [30, 10, 10]
 
+    def test_ctrl_c_says_how_to_go_on(self, arena):
+        arena.answers(planted(30, 10, 10))
+        with JudgeServer(judge=Judge(score=longer, latency=0.05)) as server:
+            judge = f"endpoint:judge@{server.url}/v1"
+            process = arena.start("--judge-concurrency", "2", judge=judge)
+            deadline = time.monotonic() + 60
+            while server.answered < 20:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[0]
+            assert process.returncode == 130
+            assert "the same command goes on from there" in said
+            assert "Traceback" not in said
+            assert not (arena.out / "duel.json").exists()
+            asked = server.answered
+            assert arena.hold(judge=judge).code == 0
+            # The preflight, and no more than what was missing; a question on its way when it ended may come again.
+            assert server.answered - asked <= 1 + 100 - (asked - 1) + 2
+
     def test_a_finished_duel_asks_nobody(self, arena, served):
         arena.answers(planted(3, 1, 1))
         server, judge = served()
