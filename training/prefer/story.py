@@ -26,12 +26,15 @@ from training.prefer.settings import PreferSettings
 from training.prefer.task import Task, understand
 from training.prefer.trainer import PreferenceTrainer
 from training.processes import is_main_process
+from training.tracking.session import Tracking
 
 __all__ = ["learn", "prefer"]
 
 
-def prefer(settings: PreferSettings, console: Console) -> list[Path]:
+def prefer(settings: PreferSettings, console: Console, tracking: Tracking | None = None) -> list[Path]:
     """Train, check, measure and save; returns the folders of what was saved, none with ``check_only``.
+
+    ``tracking`` is told of it.
 
     Raises UserError for what the user can mend, TrainingFailed when the model
     did not come out right. There is no manifest then.
@@ -41,19 +44,27 @@ def prefer(settings: PreferSettings, console: Console) -> list[Path]:
     task = understand(settings, console)
     if settings.check_only:
         return []
-    trained = learn(task)
+    trained = learn(task, tracking)
     if not is_main_process():
         return []
 
     folders = save(trained, task, [_probe(pair, task) for pair in task.sources.validation[:PROBES]])
     metrics = metrics_of(task, trained.history, time.monotonic() - started)
     template = task.template.saved
-    publish(task, folders, kind="chat", prompt_template=template, dataset=dataset_of(task), metrics=metrics)
+    publish(
+        task,
+        folders,
+        kind="chat",
+        prompt_template=template,
+        dataset=dataset_of(task),
+        metrics=metrics,
+        tracking=tracking,
+    )
     summarize(task, metrics, folders)
     return folders
 
 
-def learn(task: Task) -> Trained:
+def learn(task: Task, tracking: Tracking | None = None) -> Trained:
     """Train as the settings say, from the newest checkpoint of this very training if there is one."""
     settings = task.settings
     plan = plan_for(task, len(task.train.rows))
@@ -77,6 +88,7 @@ def learn(task: Task) -> Trained:
             "pairs": [file.digest for file in task.sources.files],
             "chat_template": task.template.saved,
         },
+        tracking=tracking,
     )
 
 
