@@ -26,8 +26,8 @@ def add_parser(commands: Any) -> None:
     words = "two candidates' answers to the same rows, compared by a judge in both orders"
     duel = commands.add_parser(
         "duel",
-        help=f"compare {words}",
-        description=f"Compare {words}. A wins or loses a row only if the judge says so in both orders. "
+        help=words,
+        description=f"{words[:1].upper()}{words[1:]}. A row is won only if the judge says so both times. "
         f"Figures above 0 speak for B. {_CODES[0].upper()}{_CODES[1:]}.",
         allow_abbrev=False,
     )

@@ -39,10 +39,10 @@ def duel_of(
     people = None
     if said is not None:
         people = people_of(said, {result.row.row.id: result.outcome for result in results}, confidence=confidence)
-    asked, unscored = standing, tally.unscored
+    places = places_of(results, confidence=confidence)
+    asked, gate = standing, gate_of(standing, places, tally.unscored, options)
     if options.decide_by == "people" and people is not None:
-        asked, unscored = people.standing, 0
-    gate = gate_of(asked, unscored, options)
+        asked, gate = people.standing, gate_of(people.standing, None, 0, options)
     said_of = said.by_row if said is not None else {}
     notes = []
     if contest.copies:
@@ -77,7 +77,7 @@ def duel_of(
         confidence=confidence,
         tally=tally,
         standing=standing,
-        places=places_of(results, confidence=confidence),
+        places=places,
         categories=by_category(results, confidence=confidence),
         people=people,
         rows=[_row(result, said_of.get(result.row.row.id, {})) for result in results],

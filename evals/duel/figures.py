@@ -96,8 +96,11 @@ def by_category(results: Sequence[RowResult], *, confidence: float) -> list[Cate
     ]
 
 
-def gate_of(standing: Standing | None, unscored: int, options: DuelOptions) -> DuelGate:
-    """Is B no worse than A by more than the margin? Too many ``unscored`` rows leave even a duel without one open."""
+def gate_of(standing: Standing | None, places: PlaceInfo | None, unscored: int, options: DuelOptions) -> DuelGate:
+    """Is B no worse than A by more than the margin? Too many ``unscored`` rows leave even a duel without one open.
+
+    ``places`` are of the judge who decides; None for people.
+    """
     if unscored > options.max_unscored or standing is None:
         return _gate(options, "incomplete")
     if options.margin is None:
@@ -105,13 +108,17 @@ def gate_of(standing: Standing | None, unscored: int, options: DuelOptions) -> D
     found = no_worse(
         standing.b_wins, standing.a_wins, standing.rows, margin=options.margin, confidence=options.confidence
     )
-    return _gate(options, found.outcome).model_copy(
-        update={
-            "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
-            "way_out": found.way_out.replace(" samples", " rows"),
-        }
+    outcome, way_out = found.outcome, found.way_out.replace(" samples", " rows")
+    # A judge that goes by places alone makes every row a tie, and of ties alone any two models look equally good.
+    # What it loses nonetheless, it lost in both orders: a fail stays one.
+    if outcome == "pass" and places is not None and places.bias > options.max_position_bias:
+        outcome = "inconclusive"
+        way_out = (
+            f"the verdict followed the place in {places.bias:.0%} of the rows, and more than "
+            f"{options.max_position_bias:.0%} make ties that show nothing: ask another judge, or people"
+        )
+    return _gate(options, outcome).model_copy(
+        update={"difference": found.difference, "low": found.low, "high": found.high, "way_out": way_out}
     )
 
 
@@ -126,6 +133,7 @@ def _gate(options: DuelOptions, outcome: str) -> DuelGate:
             "low": None,
             "high": None,
             "max_unscored": options.max_unscored,
+            "max_position_bias": options.max_position_bias,
             "way_out": "",
         }
     )

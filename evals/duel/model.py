@@ -182,7 +182,8 @@ class DuelGate(_Part):
     low: float | None = Field(description="one-sided lower bound of B's net preference: passes from -margin on")
     high: float | None = Field(description="one-sided upper bound: below -margin it fails")
     max_unscored: int
-    way_out: str = Field(description="how many rows would decide it, in words; empty if it is decided")
+    max_position_bias: float = Field(description="of the judge; with more, a pass is inconclusive")
+    way_out: str = Field(description="what would decide it, in words; empty if it is decided")
 
 
 class OrderRow(_Part):

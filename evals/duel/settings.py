@@ -32,6 +32,9 @@ class DuelOptions(CommandOptions):
         0.95, gt=0.5, lt=1, description="of the intervals, two-sided, and of --margin's bounds, one-sided"
     )
     max_unscored: int = Field(0, ge=0, description="rows without a verdict that a result may leave out")
+    max_position_bias: float = Field(
+        0.5, ge=0, le=1, description="position bias of the judge above which --margin is not passed"
+    )
     decide_by: Literal["judge", "people"] = Field("judge", description="whose verdicts the gate asks")
     reference: bool = Field(True, description="do not show the judge the reference answer")
     allow_missing: bool = Field(False, description="leave out ratings that are missing")

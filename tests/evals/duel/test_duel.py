@@ -72,6 +72,11 @@ class TestKnownJudges:
         assert places["p_value"] < 1e-8
         assert f"the judge prefers the {place} place" in held.output
         assert "this judge hardly tells these answers apart" in held.output.replace("\n", " ")
+        # Thirty ties would be a pass: of such a judge, they show nothing.
+        assert (held.code, held.duel["gate"]["outcome"]) == (4, "inconclusive")
+        assert "the verdict followed the place in 100% of the rows, and more than 50%" in held.duel["sentence"]
+        trusting = arena.hold("--margin", "0.5", "--max-position-bias", "1", judge=judge)
+        assert trusting.code == 0
 
     def test_a_judge_that_is_biased_in_part(self, arena, served):
         """It goes by the place where answers are alike, and by length elsewhere."""
@@ -227,6 +232,16 @@ class TestGate:
         assert ("about" in gate["way_out"] and "rows" in gate["way_out"]) == (outcome == "inconclusive")
         # Without a margin nothing is asked, whoever wins.
         assert arena.hold(judge=judge).code == 0
+
+    def test_losses_in_both_orders_count_whatever_the_bias(self, arena, served):
+        def score(pair):
+            return 10 if pair.actual == LONG or pair.expected != LONG else 0
+
+        arena.answers(planted(0, 30, 40))
+        _, judge = served(score=score)
+        held = arena.hold("--margin", "0.1", judge=judge)
+        assert held.duel["places"]["bias"] == pytest.approx(40 / 70)
+        assert (held.code, held.duel["gate"]["outcome"]) == (3, "fail")
 
 
 class TestFiles:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from evals.duel.people import most_say
+from fixtures.judge_server import first
 from tests.evals.calibration import write_jsonl
 from tests.evals.duel.conftest import LONG, SHORT, planted
 
@@ -112,6 +113,14 @@ class TestRatings:
         assert (by_judge.code, by_people.code) == (4, 0)
         assert by_people.duel["gate"]["decided_by"] == "people"
         assert "By people, B is preferred: of 20 rows B wins 12" in by_people.output.replace("\n", " ")
+
+    def test_the_bias_of_a_judge_is_no_concern_of_people(self, arena, served):
+        arena.answers(planted(12, 4, 4))
+        _, judge = served(score=first)
+        arena.hold(judge=judge)
+        draw(arena)
+        ratings = ["--ratings", rate(arena, "anna", by_length), "--margin", "0.05"]
+        assert arena.hold(*ratings, "--decide-by", "people", judge=judge).code == 0
 
     def test_worse_for_people(self, arena, held):
         draw(arena)
