@@ -174,3 +174,25 @@ def test_logged_answers_become_a_candidate(asked, tmp_path):
     rows = rows_of(logged).rows
     write_answers(tmp_path / "answers.jsonl", rows, {row.id: row.reference for row in rows})
     assert texts(asked.answer(tmp_path, rows)) == [row.reference for row in rows]
+
+
+def test_the_figures_of_a_log(tmp_path):
+    if shutil.which("jq") is None:
+        pytest.skip("no jq here, which the recipe uses")
+
+    def line(status, seconds, text="Yes.", reason="stop"):
+        message = {"role": "assistant", "content": text}
+        usage = {"prompt_tokens": 30, "completion_tokens": 5}
+        answer = {"choices": [{"message": message, "finish_reason": reason}], "usage": usage}
+        return {"status": status, "seconds": seconds, "response": answer if status == 200 else {"error": "busy"}}
+
+    lines = [line(200, number / 10) for number in range(1, 18)]
+    lines += [line(200, 9, "I'm sorry, no."), line(200, 9, "", "length"), line(503, 0)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in lines))
+    run = subprocess.run(
+        ["jq", "-sf", DOCS / "watch.jq", tmp_path / "log.jsonl"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(run.stdout) == {
+        "requests": 20, "errors": 0.05, "seconds_median": 1.0, "seconds_p95": 9, "tokens_in_median": 30,
+        "tokens_in": 570, "tokens_out": 95, "cut_off": 1 / 19, "empty": 1 / 19, "refused": 1 / 19,
+    }  # fmt: skip
