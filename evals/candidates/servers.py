@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from pydantic import SecretStr
@@ -23,6 +24,9 @@ from fixtures.contracts.files import printable
 from fixtures.conversations.rows import ChatRow
 
 __all__ = ["Server", "open_server"]
+
+REFUSALS = 3
+"""Rows refused in the same words, and none answered before, after which nobody asks on."""
 
 
 def open_server(spec: CandidateSpec, key: SecretStr | None, settings: CandidateSettings) -> Server:
@@ -84,29 +88,41 @@ class Server:
             retries=settings.candidate_retries,
         )
         try:
-            first, *rest = rows
-            finished(first, await self._first(transport, first, seed))
-            waiting = iter(rest)
+            waiting = iter(rows)
+            await self._begin(transport, waiting, finished, seed)
 
             async def work() -> None:
                 for row in waiting:
                     finished(row, await self._answer(transport, row, seed))
 
-            await asyncio.gather(*(work() for _ in range(min(transport.concurrency, len(rest)))))
+            await asyncio.gather(*(work() for _ in range(min(transport.concurrency, len(rows)))))
         finally:
             await transport.close()
 
+    async def _begin(self, transport: Transport, waiting: Iterator[ChatRow], finished: Finished, seed: int) -> None:
+        """The first answer, alone: a wrong key, address or model is told after some questions, not after all."""
+        said: list[str] = []
+        for row in islice(waiting, REFUSALS):
+            try:
+                finished(row, await self._first(transport, row, seed))
+                return
+            except Rejected as error:
+                said.append(str(error))
+                finished(row, Answered(None, error=str(error)))
+            except JudgeFailure as error:
+                raise UserError(f"candidate {self._spec.text}: {error}") from error
+        if len(said) == REFUSALS and len(set(said)) == 1:
+            raise UserError(f"candidate {self._spec.text}: {said[0]} (to each of the first {REFUSALS} rows)")
+
     async def _first(self, transport: Transport, row: ChatRow, seed: int) -> Answered:
-        """The first answer, alone: a wrong key or address is told after one question, not after all."""
+        """An answer, asked for without what the server says that it does not take."""
         while True:
             body = self._concessions.applied(self._dialect.body(row, seed))
             try:
                 return self._read(await transport.post(self._dialect.path, body, first=True))
             except Rejected as error:
                 if not self._concessions.made_for(error, body):
-                    return Answered(None, error=str(error))
-            except JudgeFailure as error:
-                raise UserError(f"candidate {self._spec.text}: {error}") from error
+                    raise
 
     async def _answer(self, transport: Transport, row: ChatRow, seed: int) -> Answered:
         body = self._concessions.applied(self._dialect.body(row, seed))

@@ -135,6 +135,20 @@ def test_a_wrong_key_or_model_is_told_after_one_question(asked, rows, monkeypatc
     assert said in str(caught.value)
 
 
+def test_a_server_that_refuses_every_row_is_not_asked_them_all(asked, rows):
+    with JudgeServer(Status(400, "Server is pinned to 'other'")) as server:
+        with pytest.raises(UserError) as caught:
+            asked.answer(spec("endpoint", server), rows)
+        assert len(server.calls) == 3
+    assert str(caught.value).endswith("400 Bad Request: Server is pinned to 'other' (to each of the first 3 rows)")
+
+
+def test_a_first_row_that_is_refused_for_itself_stops_nobody(asked, rows):
+    with JudgeServer([Status(400, "too long"), *[Answer("fine")] * 20]) as server:
+        answers = asked.answer(spec("endpoint", server), rows[:5])
+    assert texts(answers) == [None, *["fine"] * 4]
+
+
 def test_nobody_listens(asked, rows):
     with JudgeServer() as server:
         pass
