@@ -75,6 +75,7 @@ def warnings_of(duel: Duel) -> list[str]:
     for name, info in (("A", duel.a), ("B", duel.b)):
         if info.cut:
             found.append(f"answers of {name} that end at the limit of tokens: {info.cut:,}; the judge saw them cut")
+        found += [f"{name}: {note}" for note in info.notes]
     return [*found, *duel.notes]
 
 
