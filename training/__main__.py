@@ -197,8 +197,10 @@ def _path(value: str | None) -> Path | None:
 def _prepare_environment(settings: ClassifySettings | CausalSettings) -> None:
     """What libraries read at import: no telemetry, and no network unless a hub id was named."""
     from training.base_models import is_hub_id
+    from training.processes import refuse_sharding
     from training.tracking.choice import prepare
 
+    refuse_sharding()
     prepare(settings.track)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["DISABLE_TELEMETRY"] = "1"

@@ -68,9 +68,8 @@ def plan_batches(
 ) -> BatchPlan:
     """Plan ``epochs`` passes, or as many more as give ``min_steps`` optimisation steps.
 
-    ``lengths`` and ``budget`` are in tokens. An epoch is filled up to whole
-    optimisation steps with its own first batches when several processes
-    share it, since all of them must make the same number of steps.
+    ``lengths`` and ``budget`` are in tokens. Which documents a step learns
+    from depends on the product of ``accumulation`` and ``processes`` alone.
     """
     return _plan(
         lambda random: _one_epoch(np.asarray(lengths), budget, random), epochs, min_steps, seed, accumulation, processes
@@ -108,14 +107,27 @@ def _plan(
     batches: list[list[int]] = []
     ends: list[int] = []
     while len(ends) < epochs or ends[-1] < min_steps:
-        random = np.random.default_rng((seed, len(ends)))
-        epoch = one_epoch(random)
-        if processes > 1:
-            epoch = [epoch[i % len(epoch)] for i in range(math.ceil(len(epoch) / group) * group)]
-        batches += epoch
+        batches += one_epoch(np.random.default_rng((seed, len(ends))))
         # Steps run on over the end of an epoch; an epoch ends with the step that holds its last batch.
         ends.append(math.ceil(len(batches) / group))
-    return BatchPlan(batches, tuple(_increasing(ends)), accumulation, processes)
+    last = (len(batches) - 1) // group * group
+    return BatchPlan(
+        batches[:last] + _divisible(batches[last:], processes), tuple(_increasing(ends)), accumulation, processes
+    )
+
+
+def _divisible(batches: list[list[int]], processes: int) -> list[list[int]]:
+    """The same texts in batches of which each process gets as many: all of them must make the same steps."""
+    while len(batches) % processes:
+        largest = max(range(len(batches)), key=lambda number: len(batches[number]))
+        batch = batches[largest]
+        if len(batch) > 1:
+            half = len(batch) // 2
+            batches = [*batches[:largest], batch[:half], batch[half:], *batches[largest + 1 :]]
+        else:
+            # One text each, and not as many as would do: one is learned twice in this last step.
+            batches = [*batches, batch]
+    return batches
 
 
 def _one_epoch(lengths: np.ndarray, budget: int, random: np.random.Generator) -> list[list[int]]:

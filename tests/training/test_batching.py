@@ -34,14 +34,26 @@ def test_every_document_once_an_epoch_within_the_budget(lengths, budget, epochs,
 
 
 @given(LENGTHS, st.integers(2, 3), st.integers(1, 3))
-def test_processes_share_all_batches_and_make_the_same_steps(lengths, processes, accumulation):
-    plan = plan_batches(
+def test_processes_make_together_the_steps_of_one(lengths, processes, accumulation):
+    several = plan_batches(
         lengths, budget=64, epochs=2, min_steps=0, seed=0, accumulation=accumulation, processes=processes
     )
+    one = plan_batches(lengths, budget=64, epochs=2, min_steps=0, seed=0, accumulation=accumulation * processes)
 
-    shares = [plan.share(rank) for rank in range(processes)]
-    assert {len(share) for share in shares} == {plan.steps * accumulation}
-    assert {index for share in shares for batch in share for index in batch} == set(range(len(lengths)))
+    assert (several.steps, several.epoch_ends) == (one.steps, one.epoch_ends)
+    shares = [several.share(rank) for rank in range(processes)]
+    assert len({len(share) for share in shares}) == 1
+    for step in range(one.steps):
+        mine = slice(step * accumulation, (step + 1) * accumulation)
+        learned = sorted(index for share in shares for batch in share[mine] for index in batch)
+        whole = slice(step * accumulation * processes, (step + 1) * accumulation * processes)
+        expected = sorted(index for batch in one.batches[whole] for index in batch)
+        if step < one.steps - 1:
+            assert learned == expected
+        # In the last step, there may be no document left to part batches with.
+        assert set(learned) == set(expected)
+        assert len(learned) - len(expected) < processes
+        assert learned == expected or all(len(batch) == 1 for share in shares for batch in share[mine])
 
 
 def test_padding_is_small_and_the_order_is_no_ramp():
