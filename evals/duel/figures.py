@@ -114,8 +114,8 @@ def gate_of(standing: Standing | None, places: PlaceInfo | None, unscored: int, 
     if outcome == "pass" and places is not None and places.bias > options.max_position_bias:
         outcome = "inconclusive"
         way_out = (
-            f"the verdict followed the place in {places.bias:.0%} of the rows, and beyond "
-            f"{options.max_position_bias:.0%} (--max-position-bias) ties show nothing: ask another judge, or people"
+            f"the verdict followed the place in {places.bias:.0%} of the rows, and more than "
+            f"{options.max_position_bias:.0%} make ties that show nothing: ask another judge, or people"
         )
     return _gate(options, outcome).model_copy(
         update={"difference": found.difference, "low": found.low, "high": found.high, "way_out": way_out}

@@ -1,7 +1,9 @@
-"""Links, pictures and the two languages of the README."""
+"""Links, pictures, code of other languages, and the two languages of the README."""
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import xml.etree.ElementTree as ET
 from urllib.parse import unquote, urlsplit
@@ -54,6 +56,22 @@ def test_every_picture_is_shown_and_intact():
             assert ET.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg", path
         else:
             assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"), path
+
+
+def test_blocks_of_json_and_python_are_well_formed():
+    wrong = []
+    for page in map(Page, PAGES):
+        for language, code in page.blocks:
+            try:
+                if language == "json":
+                    # One value, or one a line as in a data file.
+                    documents = [code] if code.startswith("{\n") else code.splitlines()
+                    list(map(json.loads, documents))
+                elif language == "python":
+                    ast.parse(code)
+            except (ValueError, SyntaxError) as error:
+                wrong.append(f"{page.name}: {error}: {code[:60]}")
+    assert not wrong
 
 
 class TestBothReadmesSayTheSame:

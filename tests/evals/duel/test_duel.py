@@ -74,7 +74,7 @@ class TestKnownJudges:
         assert "this judge hardly tells these answers apart" in held.output.replace("\n", " ")
         # Thirty ties would be a pass: of such a judge, they show nothing.
         assert (held.code, held.duel["gate"]["outcome"]) == (4, "inconclusive")
-        assert "the verdict followed the place in 100% of the rows, and beyond 50%" in held.duel["sentence"]
+        assert "the verdict followed the place in 100% of the rows, and more than 50%" in held.duel["sentence"]
         trusting = arena.hold("--margin", "0.5", "--max-position-bias", "1", judge=judge)
         assert trusting.code == 0
 
