@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from evals.answers import Scored
 from evals.verdicts import Verdict
 from fixtures.contracts.files import printable
 
 if TYPE_CHECKING:
     from deepeval.test_case import LLMTestCase
 
-__all__ = ["JudgedMetric", "SampleFailed", "SampleUnscored"]
+__all__ = ["JudgedMetric", "JudgedMetrics", "SampleFailed", "SampleUnscored"]
 
 BEGINNING = 300
 
@@ -48,6 +50,31 @@ class JudgedMetric:
                 f"expected {_shown(case.expected_output)}, got {_shown(case.actual_output)}\n"
                 f"  reason: {_shown(self.verdict.reason)}\n"
                 f"  text:   {_shown(case.input)}",
+                pytrace=False,
+            )
+
+
+@dataclass(frozen=True)
+class JudgedMetrics:
+    """Several metrics whose verdicts on one answer are known."""
+
+    scores: Sequence[Scored]
+
+    def __post_init__(self) -> None:
+        missing = [f"{scored.metric}: {error}" for scored in self.scores if (error := scored.verdict.error) is not None]
+        if missing:
+            raise SampleUnscored(f"unscored: {'; '.join(missing)}", pytrace=False)
+
+    def assert_reach_thresholds(self, case: LLMTestCase) -> None:
+        """Raise SampleFailed, naming every metric whose score is below its threshold."""
+        low = [scored for scored in self.scores if (scored.verdict.score or 0.0) < scored.threshold]
+        if low:
+            raise SampleFailed(
+                "; ".join(f"{scored.metric} {scored.verdict.score:.2g} < {scored.threshold:g}" for scored in low)
+                + "".join(f"\n  {scored.metric}: {_shown(scored.verdict.reason)}" for scored in low)
+                + f"\n  question:  {_shown(case.input)}"
+                + f"\n  answer:    {_shown(case.actual_output)}"
+                + f"\n  reference: {_shown(case.expected_output)}",
                 pytrace=False,
             )
 

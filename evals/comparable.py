@@ -61,7 +61,9 @@ def other_measure(baseline: Report, judge: JudgeInfo, dataset: DatasetInfo) -> l
     reasons = []
     if _identities(before) != _identities(judge):
         reasons.append(f"judges differ, and each draws its own line: {_judges_apart(before, judge)}")
-    if before.metric != judge.metric:
+    if before.metrics and judge.metrics:
+        reasons += _metrics_apart(before, judge)
+    elif before.metric != judge.metric:
         reasons.append(f"metrics differ: {_text(before.metric)} and {_text(judge.metric)}")
     elif before.metric_fingerprint != judge.metric_fingerprint:
         reasons.append(
@@ -72,7 +74,7 @@ def other_measure(baseline: Report, judge: JudgeInfo, dataset: DatasetInfo) -> l
         reasons.append(
             f"score modes differ, so one threshold means two things: {before.score_mode} and {judge.score_mode}"
         )
-    if before.threshold != judge.threshold:
+    if before.threshold != judge.threshold and not (before.metrics or judge.metrics):
         reasons.append(f"thresholds differ, so passing means two things: {before.threshold:g} and {judge.threshold:g}")
     if baseline.dataset.digest != dataset.digest:
         reasons.append(f"test texts differ: {_data(baseline.dataset)} and {_data(dataset)}")
@@ -125,6 +127,22 @@ def _no_pairs(baseline: Report, new: Report) -> Iterator[str]:
 def _identities(judge: JudgeInfo) -> list[str]:
     # Seats on a panel have no order; a judge's address is in its name, not in its identity.
     return sorted(_canonical(member.identity) for member in judge.members)
+
+
+def _metrics_apart(before: JudgeInfo, after: JudgeInfo) -> Iterator[str]:
+    """A sample passes by all its metrics, so every one must be the same."""
+    sides = [{metric.name: metric for metric in judge.metrics} for judge in (before, after)]
+    for name in sorted(sides[0].keys() ^ sides[1].keys()):
+        yield f"metrics differ: only {'the baseline' if name in sides[0] else 'the new report'} has {_text(name)}"
+    for name in sorted(sides[0].keys() & sides[1].keys()):
+        old, new = sides[0][name], sides[1][name]
+        if old.fingerprint != new.fingerprint:
+            yield (
+                f"metrics differ: {_text(name)} asks for something else "
+                f"({_text(old.fingerprint[:8])} and {_text(new.fingerprint[:8])})"
+            )
+        if old.threshold != new.threshold:
+            yield f"thresholds of {_text(name)} differ: {old.threshold:g} and {new.threshold:g}"
 
 
 def _canonical(identity: Any) -> str:

@@ -14,10 +14,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evals.comparable import notes, refuse
-from evals.reports.model import ModelInfo, Report, SampleRow
+from evals.reports.model import JudgeInfo, ModelInfo, Report, SampleRow
 from evals.statistics import count_pairs, holm, mcnemar_midp, paired_difference
 
-__all__ = ["CategoryDifference", "Change", "Comparison", "Difference", "Side", "compare"]
+__all__ = ["CategoryDifference", "Change", "Comparison", "Difference", "MetricDifference", "Side", "compare"]
 
 _Pair = tuple[SampleRow, SampleRow]
 
@@ -56,6 +56,14 @@ class CategoryDifference(_Part):
     p_adjusted: float = Field(description="p-value adjusted for the number of categories (Holm)")
 
 
+class MetricDifference(_Part):
+    """One metric, over the samples on which both reports have its verdict; for itself alone."""
+
+    metric: str
+    pass_rate: Difference
+    p_adjusted: float = Field(description="p-value adjusted for the number of metrics (Holm)")
+
+
 class Change(_Part):
     """A sample that passes in one report and fails in the other."""
 
@@ -77,7 +85,10 @@ class Comparison(_Part):
     matched: int = Field(description="samples in both reports")
     unscored: int = Field(description="of these, samples without a verdict in either; left out of the pass rates")
     pass_rate: Difference
-    accuracy: Difference = Field(description="answers equal to the label, over all matched samples")
+    accuracy: Difference | None = Field(
+        description="answers equal to the label, over all matched samples; null for a chat model"
+    )
+    metrics: list[MetricDifference] = Field(default=[], description="of a chat model; else empty")
     categories: list[CategoryDifference]
     changes: list[Change] = Field(description="lost ones first")
     only_in_baseline: list[str] = Field(description="ids of samples that are not in the new report")
@@ -103,9 +114,12 @@ def compare(baseline: Report, new: Report, *, confidence: float, for_gate: bool 
         matched=len(matched),
         unscored=len(matched) - len(scored),
         pass_rate=_passing(scored, confidence),
-        accuracy=_difference(
+        accuracy=None
+        if new.task == "chat"
+        else _difference(
             ((old.predicted == old.expected, row.predicted == row.expected) for old, row in matched), confidence
         ),
+        metrics=_metrics(matched, new.judge, confidence),
         categories=_categories(scored, confidence),
         changes=sorted(changes, key=lambda change: change.change == "gained"),
         only_in_baseline=[row.id for row in baseline.samples if row.id not in after],
@@ -154,10 +168,26 @@ def _passing(scored: Iterable[_Pair], confidence: float) -> Difference:
 def _categories(scored: Iterable[_Pair], confidence: float) -> list[CategoryDifference]:
     members: dict[str, list[_Pair]] = defaultdict(list)
     for pair in scored:
-        members[pair[0].expected].append(pair)
+        members[pair[0].group].append(pair)
     rates = {category: _passing(members[category], confidence) for category in sorted(members)}
     adjusted = holm([rate.p_value for rate in rates.values()])
     return [
         CategoryDifference(category=category, pass_rate=rate, p_adjusted=p_value)
         for (category, rate), p_value in zip(rates.items(), adjusted, strict=True)
+    ]
+
+
+def _metrics(matched: Iterable[_Pair], judge: JudgeInfo, confidence: float) -> list[MetricDifference]:
+    passes: dict[str, list[tuple[bool, bool]]] = {metric.name: [] for metric in judge.metrics}
+    for pair in matched:
+        before, after = ({metric.name: metric.score for metric in row.metrics} for row in pair)
+        for metric in judge.metrics:
+            scores = before.get(metric.name), after.get(metric.name)
+            if scores[0] is not None and scores[1] is not None:
+                passes[metric.name].append((scores[0] >= metric.threshold, scores[1] >= metric.threshold))
+    rates = {name: _difference(found, confidence) for name, found in passes.items() if found}
+    adjusted = holm([rate.p_value for rate in rates.values()]) if rates else []
+    return [
+        MetricDifference(metric=name, pass_rate=rate, p_adjusted=p_value)
+        for (name, rate), p_value in zip(rates.items(), adjusted, strict=True)
     ]

@@ -85,6 +85,7 @@ class Evidence:
 
     tally: Tally
     categories: Mapping[str, Tally] = field(default_factory=dict)
+    metrics: Mapping[str, Tally] = field(default_factory=dict)
     confusion: Sequence[Sequence[int]] = ()
     """Samples by expected category and answer; answers beyond the categories share the last column."""
     expected_categories: int = 0
@@ -100,7 +101,9 @@ def conditions(evidence: Evidence, policy: GatePolicy) -> list[Condition]:
     """All requirements of ``policy`` but the one on unscored samples, in the order in which they are shown."""
     found = [_every_sample(evidence)] if policy.gate == "every-sample" else [_pass_rate(evidence, policy)]
     if policy.min_category_pass_rate:
-        found += _categories(evidence, policy)
+        found += _parts(evidence.categories, policy.min_category_pass_rate, policy, kind="category")
+    if policy.min_metric_pass_rate:
+        found += _parts(evidence.metrics, policy.min_metric_pass_rate, policy, kind="metric")
     if policy.min_accuracy is not None:
         found.append(_accuracy(evidence, policy, policy.min_accuracy))
     if policy.min_macro_f1 is not None:
@@ -174,36 +177,43 @@ def _every_sample(evidence: Evidence) -> Condition:
     )
 
 
-def _categories(evidence: Evidence, policy: GatePolicy) -> list[Condition]:
-    """Every category at the full level: to pass, all must, so no correction is due (an intersection-union test).
+def _parts(
+    tallies: Mapping[str, Tally],
+    minima: Mapping[str, float],
+    policy: GatePolicy,
+    *,
+    kind: Literal["category", "metric"],
+) -> list[Condition]:
+    """Every part at the full level: to pass, all must, so no correction is due (an intersection-union test).
 
     To say that one of many failed is another thing: among twenty good ones, one
     has a bad draw every time. So failures are named by Holm's procedure.
     """
-    minima = policy.min_category_pass_rate or {}
     found: dict[str, Condition] = {}
     p_values: dict[str, float] = {}
-    for category, tally in sorted(evidence.categories.items()):
-        minimum = minima.get(category, minima.get("*"))
+    fewest = policy.min_category_samples if kind == "category" else 1
+    for part, tally in sorted(tallies.items()):
+        minimum = minima.get(part, minima.get("*"))
         if minimum is None:
             continue
-        name = f"pass rate of {category}"
-        if tally.scored < policy.min_category_samples:
-            too_few = f"{tally.scored} samples; {policy.min_category_samples} are needed"
-            found[category] = _undecided(name, minimum, too_few)
+        name = f"pass rate of {part}"
+        if tally.scored < fewest:
+            too_few = f"{tally.scored} samples; {fewest} are needed"
+            found[part] = _undecided(name, minimum, too_few)
             continue
         interval = wilson(tally.passed, tally.scored, confidence=_two_sided(policy))
         rate = tally.passed / tally.scored
-        found[category] = _at_least(name, rate, interval, minimum, f"{tally.scored} samples")
-        p_values[category] = _p_value(tally, minimum)
+        found[part] = _at_least(name, rate, interval, minimum, f"{tally.scored} samples")
+        p_values[part] = _p_value(tally, minimum)
     adjusted = holm(list(p_values.values())) if p_values else []
-    for category, p_value in zip(p_values, adjusted, strict=True):
-        condition = found[category]
+    plural = "categories" if kind == "category" else "metrics"
+    for part, p_value in zip(p_values, adjusted, strict=True):
+        condition = found[part]
         if condition.outcome == "fail" and p_value > 1 - policy.confidence:
-            detail = f"{condition.detail}; too low by itself, not among {len(p_values)} categories (Holm)"
-            found[category] = condition.model_copy(update={"outcome": "inconclusive", "detail": detail})
+            detail = f"{condition.detail}; too low by itself, not among {len(p_values)} {plural} (Holm)"
+            found[part] = condition.model_copy(update={"outcome": "inconclusive", "detail": detail})
         else:
-            found[category] = _with_way_out(condition, policy, of="samples of it")
+            found[part] = _with_way_out(condition, policy, of="samples of it" if kind == "category" else "samples")
     return list(found.values())
 
 

@@ -10,14 +10,13 @@ the report says so.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from evals.judges.base import Judgement
 from evals.judges.ledger import Usage
 from evals.mergeable import ShardReport
 from evals.reports.measured import Measured, report_on
-from evals.reports.model import PairRow, Report, SampleRow, VoteRow
+from evals.reports.model import JudgeInfo, PairKey, PairRow, Report, SampleRow, VoteRow
 from evals.reports.references import References
 from evals.reports.run import RunInfo
 from evals.reports.shards import ConflictRow, ShardRun, ShardVerdict
@@ -35,6 +34,7 @@ def merge(shards: Sequence[ShardReport], policy: GatePolicy, references: Referen
     """
     first = shards[0].report
     measured = Measured(
+        task=first.task,
         settings=first.settings | {"shard": None, "shard_file": None} | changed,
         policy=policy,
         references=references,
@@ -45,7 +45,7 @@ def merge(shards: Sequence[ShardReport], policy: GatePolicy, references: Referen
         verdicts=_verdicts(shards),
         probes=first.probes,
         run=_run(shards),
-        conflicts=_conflicts(shards, first.judge.threshold),
+        conflicts=_conflicts(shards, first.judge),
     )
     return report_on(measured, incomplete=None)
 
@@ -56,15 +56,15 @@ def _in_order(shards: Sequence[ShardReport]) -> list[SampleRow]:
     return [rows[place] for place in sorted(rows)]
 
 
-def _verdicts(shards: Sequence[ShardReport]) -> dict[Judgement, PairVerdict]:
+def _verdicts(shards: Sequence[ShardReport]) -> dict[PairKey, PairVerdict]:
     """Votes on each pair from one shard, the first that came to a verdict.
 
     Together they would be more votes than the settings say, on some pairs only.
     """
-    found: dict[Judgement, PairVerdict] = {}
+    found: dict[PairKey, PairVerdict] = {}
     for shard in shards:
         for row in shard.report.pairs:
-            pair = Judgement(row.predicted, row.expected)
+            pair = row.key
             if pair not in found or found[pair].verdict.score is None:
                 found[pair] = _verdict(row)
     return found
@@ -78,30 +78,40 @@ def _votes(rows: Sequence[VoteRow]) -> tuple[Vote, ...]:
     return tuple(Vote(row.judge, row.repeat, Verdict(row.score, row.reason, row.error)) for row in rows)
 
 
-def _conflicts(shards: Sequence[ShardReport], threshold: float) -> list[ConflictRow]:
+def _conflicts(shards: Sequence[ShardReport], judge: JudgeInfo) -> list[ConflictRow]:
     """Pairs with different scores in different shards, those that differ on passing first."""
-    said: dict[tuple[str, str], list[ShardVerdict]] = defaultdict(list)
+    said: dict[PairKey, list[ShardVerdict]] = defaultdict(list)
+    texts: dict[PairKey, tuple[str, str]] = {}
     for shard in shards:
-        scored = [row for row in shard.report.samples if row.score is not None]
-        samples = Counter((row.expected, row.predicted) for row in scored)
+        scored = [found for row in shard.report.samples for found in _scores(row)]
+        samples = Counter(pair for pair, *_ in scored)
         # One verdict serves all samples of a pair in a shard.
-        for pair, row in {(row.expected, row.predicted): row for row in scored}.items():
-            assert row.score is not None
-            said[pair].append(
-                ShardVerdict(shard=shard.shard.index, samples=samples[pair], score=row.score, reason=row.reason)
-            )
+        for pair, row, score, reason in {found[0]: found for found in scored}.values():
+            texts[pair] = row.expected, row.predicted
+            said[pair].append(ShardVerdict(shard=shard.shard.index, samples=samples[pair], score=score, reason=reason))
     rows = [
         ConflictRow(
-            expected=expected,
-            predicted=predicted,
+            metric=pair.metric,
+            expected=texts[pair][0],
+            predicted=texts[pair][1],
             samples=sum(verdict.samples for verdict in verdicts),
-            flipped=len({verdict.score >= threshold for verdict in verdicts}) > 1,
+            flipped=len({verdict.score >= judge.threshold_of(pair.metric) for verdict in verdicts}) > 1,
             verdicts=verdicts,
         )
-        for (expected, predicted), verdicts in said.items()
+        for pair, verdicts in said.items()
         if len({verdict.score for verdict in verdicts}) > 1
     ]
-    return sorted(rows, key=lambda row: (not row.flipped, row.expected, row.predicted))
+    return sorted(rows, key=lambda row: (not row.flipped, row.metric, row.expected, row.predicted))
+
+
+def _scores(row: SampleRow) -> Iterator[tuple[PairKey, SampleRow, float, str]]:
+    """What a judge said of a sample, by pair."""
+    said = [(metric.score, metric.reason) for metric in row.metrics if metric.judgement is not None]
+    if not row.metrics:
+        said = [(row.score, row.reason)]
+    for pair, (score, reason) in zip(row.pairs, said, strict=True):
+        if score is not None:
+            yield pair, row, score, reason
 
 
 def _run(shards: Sequence[ShardReport]) -> RunInfo:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from deepeval.test_case import LLMTestCase
 
     from evals.answers import Answers
-    from evals.assertions import JudgedMetric
-    from fixtures.datasets import Document
+    from evals.assertions import JudgedMetric, JudgedMetrics
+    from evals.tasks.base import Item
 
 EVALS = Path(__file__).resolve().parent
 ANSWERS: pytest.StashKey[Answers] = pytest.StashKey()
@@ -53,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         try:
             session = EvalsSession(config)
+            _refuse_other_tests(config, session)
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[ANSWERS] = session
@@ -64,23 +65,39 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _is_evaluation(config: pytest.Config) -> bool:
     """Whether an argument names this folder or something in it."""
-    for argument in config.args:
-        path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
-        if path == EVALS or EVALS in path.parents:
-            return True
-    return False
+    return any(path == EVALS or EVALS in path.parents for path in _paths(config))
+
+
+def _paths(config: pytest.Config) -> list[Path]:
+    return [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
+
+
+def _refuse_other_tests(config: pytest.Config, session: Answers) -> None:
+    """A test that is named and is not this run's would be empty. Raises UserError."""
+    tests = {"test_category_precision.py": "needs no --chat", "test_chat_answers.py": "needs --chat FILE"}
+    for path in _paths(config):
+        if path.parent == EVALS and path.name in tests and path.name != session.test():
+            raise UserError(f"{path.name} {tests[path.name]}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The tests of other tasks are not this run's."""
+    if collection_path.parent != EVALS or not collection_path.name.startswith("test_"):
+        return None
+    answers = config.stash.get(ANSWERS, None)
+    return True if answers is not None and collection_path.name != answers.test() else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each drawn document; none if this session is no evaluation."""
+    """One test for each drawn sample; none if this session is no evaluation."""
     if "sample" in metafunc.fixturenames and EVALS in Path(str(metafunc.module.__file__)).resolve().parents:
         answers = metafunc.config.stash.get(ANSWERS, None)
-        documents = answers.drawn() if answers is not None else []
-        metafunc.parametrize("sample", documents, ids=[document.id for document in documents])
+        drawn = answers.drawn() if answers is not None else []
+        metafunc.parametrize("sample", drawn, ids=[item.id for item in drawn])
 
 
 @pytest.fixture
-def case(sample: Document, request: pytest.FixtureRequest) -> LLMTestCase:
+def case(sample: Item, request: pytest.FixtureRequest) -> LLMTestCase:
     """The sample as DeepEval's test case."""
     from deepeval.test_case import LLMTestCase
 
@@ -89,20 +106,27 @@ def case(sample: Document, request: pytest.FixtureRequest) -> LLMTestCase:
     answer = request.config.stash[ANSWERS].answer(sample.id)
     return LLMTestCase(
         name=sample.id,
-        input=encodable(sample.text),
+        input=encodable(sample.input),
         actual_output=encodable(answer.predicted),
-        expected_output=encodable(sample.label),
+        expected_output=encodable(sample.expected),
     )
 
 
 @pytest.fixture
-def category_precision(sample: Document, request: pytest.FixtureRequest) -> JudgedMetric:
+def category_precision(sample: Item, request: pytest.FixtureRequest) -> JudgedMetric:
     """CategoryPrecision with its verdict on this sample; an error if there is none."""
     from evals.assertions import JudgedMetric
-    from evals.judges.base import CATEGORY_PRECISION
 
-    answers = request.config.stash[ANSWERS]
-    return JudgedMetric(CATEGORY_PRECISION, answers.answer(sample.id).verdict, answers.threshold())
+    (scored,) = request.config.stash[ANSWERS].answer(sample.id).scores
+    return JudgedMetric(scored.metric, scored.verdict, scored.threshold)
+
+
+@pytest.fixture
+def answer_metrics(sample: Item, request: pytest.FixtureRequest) -> JudgedMetrics:
+    """All metrics of ``--metrics`` with their verdicts on this answer; an error if one is missing."""
+    from evals.assertions import JudgedMetrics
+
+    return JudgedMetrics(request.config.stash[ANSWERS].answer(sample.id).scores)
 
 
 @pytest.hookimpl(hookwrapper=True)

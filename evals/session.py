@@ -6,22 +6,20 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evals.answers import Answer
+from evals.answers import Answer, write_answers, write_draw
 from evals.gate import run_fails
 from evals.settings import Settings, load_settings_and_policy
 from evals.sharding import chosen_shard, share_of
+from evals.tasks.base import Item
 from fixtures.contracts.errors import UserError
-from fixtures.contracts.files import write_jsonl
 from fixtures.contracts.termination import undisturbed
-from fixtures.datasets import Document
 
 if TYPE_CHECKING:
     from evals.reports import Report
@@ -58,36 +56,33 @@ class EvalsSession:
 
     # -- what tests ask for ------------------------------------------------
 
-    def drawn(self) -> Sequence[Document]:
-        """The drawn documents."""
+    def test(self) -> str:
+        """The file, in this folder, of the one test that is run."""
+        return "test_category_precision.py" if self.settings.chat is None else "test_chat_answers.py"
+
+    def drawn(self) -> Sequence[Item]:
+        """The drawn samples."""
         return self._drawn  # set in pytest_sessionstart
 
     def answer(self, sample_id: str) -> Answer:
         """The answer to a selected sample."""
         return self._answers[sample_id]
 
-    def threshold(self) -> float:
-        """The validated ``--threshold``."""
-        return self.settings.threshold
-
     @cached_property
     def _answers(self) -> dict[str, Answer]:
-        return {
-            sample.document.id: Answer(sample.prediction.predicted, sample.verdict)
-            for sample in self._evaluation.samples
-        }
+        return {sample.row.id: sample.answer for sample in self._evaluation.samples}
 
     # -- the session, in order ---------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Check all inputs and draw, before xdist starts its workers."""
-        from evals.evaluation import load_documents, prepare
+        from evals.evaluation import prepare
         from evals.reports import remove_reports
 
         try:
             if self.collect_only:
-                self._drawn = self._collect(load_documents)
+                self._drawn = self._collect()
                 return
             remove_reports(self.settings.save_to)
             self._prepared = prepare(self.settings, self.policy, self.notes)
@@ -96,17 +91,28 @@ class EvalsSession:
             raise pytest.UsageError(str(error)) from error
         if self._distributed:
             self._folder = Path(tempfile.mkdtemp(prefix="evals-"))
-            write_jsonl(self._folder / "drawn.jsonl", map(_portable, self._drawn))
-            (self._folder / "threshold").write_text(repr(self.settings.threshold))
+            write_draw(self._folder, self.test(), self._drawn)
 
-    def _collect(self, load_documents: Callable[..., Any]) -> Sequence[Document]:
+    def _collect(self) -> Sequence[Item]:
         """The draw for ``--collect-only``, which needs no model, but asks one that is there for its data set."""
-        from evals.predictions import open_model
+        if self.settings.chat is not None:
+            from evals.tasks.chat import drawn_from
+            from fixtures.conversations.rows import rows_of
 
-        model = None
-        if self.settings.dataset is None and self.settings.predictions is None and self.settings.model_path.is_dir():
-            model = open_model(self.settings)
-        return share_of(load_documents(self.settings, model)[1], chosen_shard(self.settings))
+            drawn = drawn_from(self.settings, rows_of(self.settings.chat).rows)
+        else:
+            from evals.predictions import open_model
+            from evals.tasks import news
+
+            model = None
+            if (
+                self.settings.dataset is None
+                and self.settings.predictions is None
+                and self.settings.model_path.is_dir()
+            ):
+                model = open_model(self.settings)
+            drawn = [news.item_of(document) for document in news.load_documents(self.settings, model)[1]]
+        return share_of(drawn, chosen_shard(self.settings))
 
     @property
     def _distributed(self) -> bool:
@@ -129,19 +135,13 @@ class EvalsSession:
         if self.selected is None:
             self._work(ids)
             assert self._folder is not None
-            write_jsonl(
-                self._folder / "answers.jsonl",
-                (
-                    {"id": key, "predicted": answer.predicted, "verdict": asdict(answer.verdict)}
-                    for key, answer in self._answers.items()
-                ),
-            )
+            write_answers(self._folder, self._answers)
 
     def _work(self, node_ids: Sequence[str]) -> None:
         from evals.evaluation import DryRun, evaluate
         from evals.progress.in_pytest import display_in_pytest
 
-        drawn = {document.id for document in self._drawn}
+        drawn = {item.id for item in self._drawn}
         self.selected = {name for node_id in node_ids if (name := _sample_id(node_id)) in drawn}
         self._terminal("")
         display = display_in_pytest(self.config, self._terminal, confidence=self.policy.confidence)
@@ -164,13 +164,11 @@ class EvalsSession:
 
     def _introduction(self) -> list[str]:
         prepared = self._prepared
-        subject = f"model {prepared.model.path}" if prepared.model else f"predictions {self.settings.predictions}"
         kind = "LLM" if any(judge.is_llm for judge in prepared.judges) else "rules, no LLM"
-        total = len(prepared.dataset.splits["test"])
         return [
             *prepared.notes,
-            f"{subject}; data set {prepared.dataset.name}: {len(prepared.drawn)} of {total} test documents drawn, "
-            f"{len(self.selected or ())} selected; judge {self.settings.judge} ({kind})",
+            f"{prepared.task.introduction()}, {len(self.selected or ())} selected; "
+            f"judge {self.settings.judge} ({kind})",
         ]
 
     def _terminal(self, line: str, **markup: bool) -> None:
@@ -265,10 +263,6 @@ class EvalsSession:
 
         if get_is_running_deepeval():
             on_test_run_end(speak)
-
-
-def _portable(document: Document) -> dict[str, str]:
-    return asdict(document)
 
 
 def _sample_id(node_id: str) -> str:

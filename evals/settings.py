@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from evals.candidates.settings import CandidateSettings
 from evals.sharding import parse_shard
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.settings import load_settings, read_config_file
 from fixtures.datasets import REMOVABLE
 
-__all__ = ["GatePolicy", "JudgeSettings", "Settings", "load_policy", "load_settings_and_policy"]
+__all__ = ["GatePolicy", "JudgeSettings", "Settings", "load_policy", "load_settings_and_policy", "unfit"]
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -68,6 +69,9 @@ class GatePolicy(BaseSettings):
         None, description="pass rate that every category must show: 0.6, or sci.med=0.5,*=0.6"
     )
     min_category_samples: int = Field(20, ge=1, description="samples below which a category decides nothing")
+    min_metric_pass_rate: Annotated[dict[str, Share] | None, NoDecode, BeforeValidator(_by_category)] = Field(
+        None, description="pass rate that every metric of --chat must show: 0.9, or style=0.8,*=0.9"
+    )
     min_accuracy: Share | None = Field(None, description="accuracy against the labels that must be shown")
     min_macro_f1: Share | None = Field(None, description="macro F1 against the labels that must be shown")
     baseline: str | None = Field(None, description="report, or name of a saved baseline, to be no worse than")
@@ -119,17 +123,28 @@ class JudgeSettings(BaseSettings):
     judge_price_out: float = Field(0.0, ge=0, allow_inf_nan=False, description="price of a million tokens of answer")
 
 
-class Settings(GatePolicy, JudgeSettings):
+_NEWS_ONLY = {
+    "dataset": "the rows of --chat are the data",
+    "remove": "the rows of --chat are taken as they are",
+    "threshold": "metrics of --chat have their own in --metrics FILE",
+    "taxonomy": "--chat has none",
+    "probe_judge": "the probes say nothing of a judge of --chat",
+    "min_accuracy": "for --chat, put exact_match in --metrics FILE",
+    "min_macro_f1": "for --chat, ask for --min-category-pass-rate",
+    "min_judge_sensitivity": "the rows of --chat have no labels to measure a judge by",
+    "min_judge_specificity": "the rows of --chat have no labels to measure a judge by",
+    "calibration": "for --chat, only the raw pass rate can be asked for",
+}
+"""What makes no sense for --chat, and the way out."""
+
+
+class Settings(GatePolicy, JudgeSettings, CandidateSettings):
     """Settings of ``pytest evals``; every field is an option, a config key and ``EVALS_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix="EVALS_", extra="forbid", frozen=True, protected_namespaces=())
 
     model_path: Path = Field(Path("./in/model"), description="model folder made by `python -m training`")
     save_to: Path = Field(Path("./out"), description="folder for reports, predictions and verdicts")
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="of predictions; auto: bf16 where it is fast"
-    )
     num_samples: Annotated[int | None, BeforeValidator(_count_or_all)] = Field(
         100, ge=1, description="test samples to draw, in proportion to the categories, or all"
     )
@@ -141,7 +156,15 @@ class Settings(GatePolicy, JudgeSettings):
         None, description="headers,footers,quotes of 20newsgroups to strip; default: as in training"
     )
     predictions: Path | None = Field(None, description="predictions of any system (JSONL), instead of a model")
-    allow_unmanifested: bool = Field(False, description="accept a model folder that has no manifest")
+    chat: Path | None = Field(
+        None, description="conversations (JSONL) whose last answers are to be given and judged, in place of news"
+    )
+    metrics: Path | None = Field(
+        None, description="what answers to --chat must satisfy (JSON); default: correctness by the reference"
+    )
+    candidate: str | None = Field(
+        None, description="who answers --chat, e.g. endpoint:MODEL@URL; default: the model of --model-path"
+    )
     verdict_store: Path | None = Field(None, description="file of verdicts to re-use; default: in --save-to")
     repeats: int = Field(
         1, ge=1, le=99, description="times each distinct pair is judged, an odd number; the median counts"
@@ -204,6 +227,22 @@ class Settings(GatePolicy, JudgeSettings):
         return self
 
     @model_validator(mode="after")
+    def _one_task(self) -> Settings:
+        if self.chat is None:
+            chat_only = ["metrics", "candidate", "min_metric_pass_rate", *CandidateSettings.model_fields]
+            for name in chat_only:
+                shared = name in ("save_to", "device", "precision", "allow_unmanifested")
+                if name in self.model_fields_set and not shared and getattr(self, name) is not None:
+                    raise ValueError(f"--{name.replace('_', '-')} is for --chat FILE")
+            return self
+        for name in _NEWS_ONLY:
+            if name in self.model_fields_set and getattr(self, name) not in (None, False):
+                raise ValueError(f"--{name.replace('_', '-')} is about news categories; {_NEWS_ONLY[name]}")
+        if self.candidate is not None and (self.predictions is not None or "model_path" in self.model_fields_set):
+            raise ValueError("--candidate, --model-path and --predictions exclude each other: one of them answers")
+        return self
+
+    @model_validator(mode="after")
     def _one_shard(self) -> Settings:
         if self.shard is not None and self.shard_file is not None:
             raise ValueError("--shard and --shard-file exclude each other: a run is one shard")
@@ -238,4 +277,17 @@ def load_settings_and_policy(
     if settings.policy is None:
         return settings, settings.gate_policy(), notes
     given = {name: getattr(settings, name) for name in GatePolicy.model_fields if name in settings.model_fields_set}
-    return settings, load_policy(settings.policy, given), notes
+    policy = load_policy(settings.policy, given)
+    if (said := unfit(policy, chat=settings.chat is not None)) is not None:
+        raise UserError(f"{settings.policy}: {said}")
+    return settings, policy, notes
+
+
+def unfit(policy: GatePolicy, *, chat: bool) -> str | None:
+    """Why ``policy`` cannot be asked of this kind of evaluation; None if it can."""
+    if not chat:
+        return None if policy.min_metric_pass_rate is None else "min_metric_pass_rate is for --chat FILE"
+    for name in GatePolicy.model_fields:
+        if name in _NEWS_ONLY and getattr(policy, name) is not None:
+            return f"{name} is about news categories; {_NEWS_ONLY[name]}"
+    return None

@@ -20,7 +20,7 @@ from fixtures.contracts.settings import read_config_file
 
 if TYPE_CHECKING:
     from evals.settings import Settings
-    from fixtures.datasets import Document
+    from evals.tasks.base import Item
 
 __all__ = ["Shard", "chosen_shard", "draw_digest", "parse_shard", "share_of"]
 
@@ -66,9 +66,9 @@ def _read_shard(path: Path) -> Shard:
         raise UserError(f'{path}: "shard" is {text!r}: {error}') from error
 
 
-def share_of(documents: Sequence[Document], shard: Shard | None) -> list[Document]:
-    """The documents of ``shard``, in order; all of them without one."""
-    return [document for document in documents if shard is None or shard.owns(document.id)]
+def share_of(drawn: Sequence[Item], shard: Shard | None) -> list[Item]:
+    """The samples of ``shard``, in order; all of them without one."""
+    return [item for item in drawn if shard is None or shard.owns(item.id)]
 
 
 def draw_digest(samples: Iterable[tuple[str, str]]) -> str:

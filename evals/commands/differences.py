@@ -28,7 +28,11 @@ _WIDTH = 60
 def show(comparison: Comparison, names: tuple[str, str], console: Console, *, everything: bool) -> None:
     """Print all of ``comparison``; ``names`` are what the baseline and the new report are called."""
     rate, limit = comparison.pass_rate, None if everything else SHOWN
-    say(console, f"accuracy: {_rates(comparison.accuracy)}")
+    if comparison.accuracy is not None:
+        say(console, f"accuracy: {_rates(comparison.accuracy)}")
+    for metric in comparison.metrics:
+        adjusted = _p(metric.p_adjusted, "Holm p = ")
+        say(console, f"{cell(metric.metric)}: {_rates(metric.pass_rate)}; {adjusted} among {len(comparison.metrics)}")
     if comparison.unscored:
         say(console, f"{_samples(comparison.unscored)} left out: no verdict in one of the reports")
     for note in comparison.notes:
@@ -47,7 +51,7 @@ def about(name: str, path: Path, side: Side) -> str:
     """Which model a report is about, and when."""
     model = side.model
     base = f" from {cell(model.base_model)}" if model.base_model else ""
-    kind = "model" if model.source == "model" else "predictions"
+    kind = model.source
     return f"{name}: {path} ({kind} {cell(model.digest[:12])}{base}, {_samples(side.samples)}, {cell(side.finished)})"
 
 

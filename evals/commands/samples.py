@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Draw as ``pytest evals`` does with the same options."""
-    from evals.evaluation import load_documents
+    from evals.tasks.news import load_documents
 
     settings, _ = load_settings(Settings, {name: getattr(options, name) for name in FIELDS})
     _, drawn = load_documents(settings, None)

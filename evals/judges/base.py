@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 __all__ = [
     "CATEGORY_PRECISION",
+    "CORRECTNESS",
     "Capabilities",
     "Judge",
     "JudgeFailure",
@@ -25,6 +26,8 @@ __all__ = [
 
 CATEGORY_PRECISION = "CategoryPrecision"
 """The metric of the news samples."""
+CORRECTNESS = "correctness"
+"""The metric of a chat model's answers where none is named."""
 
 
 @dataclass(frozen=True, slots=True)

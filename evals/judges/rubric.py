@@ -3,6 +3,9 @@
 It lets a newcomer run the whole job without a server or a key, and tests run
 it at full speed. It sees what GEval's prompt is about as data, not by parsing
 the prompt back: a category named ``Expected Output:`` cannot mislead it.
+
+Of a chat model's answer it counts words: ten times the token F1 of answer and
+reference. That says how alike they are, not whether the answer is right.
 """
 
 from __future__ import annotations
@@ -15,13 +18,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evals.judges.base import CATEGORY_PRECISION, Capabilities, Judgement, JudgeUnavailable, Question, Reply
+from evals.judges.base import (
+    CATEGORY_PRECISION,
+    CORRECTNESS,
+    Capabilities,
+    Judgement,
+    JudgeUnavailable,
+    Question,
+    Reply,
+)
 from evals.judges.comparisons import PREFERENCE, Comparison
 from evals.judges.overlap import prefer
+from evals.text_measures import token_f1
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_text
 
-__all__ = ["RubricJudge", "Taxonomy", "read_taxonomy"]
+__all__ = ["KNOWN_METRICS", "RubricJudge", "Taxonomy", "read_taxonomy"]
+
+KNOWN_METRICS = (CATEGORY_PRECISION, CORRECTNESS)
+"""What there are rules for."""
 
 EMBEDDED = Path(__file__).parent / "taxonomy.json"
 HEDGES = re.compile(
@@ -86,10 +101,13 @@ class RubricJudge:
         """The rubric's verdict as the JSON that GEval asks for."""
         if question.judgement.metric == PREFERENCE:
             score, reason = prefer(Comparison.of(question.judgement))
-            return Reply(json.dumps({"reason": reason, "score": score}))
-        if question.judgement.metric != CATEGORY_PRECISION:
-            raise JudgeUnavailable(f"the rubric judge knows {CATEGORY_PRECISION} only; name an LLM with --judge")
-        score, reason = self._score(question.judgement)
+        elif question.judgement.metric == CORRECTNESS:
+            score, reason = _likeness(question.judgement)
+        elif question.judgement.metric == CATEGORY_PRECISION:
+            score, reason = self._score(question.judgement)
+        else:
+            known = " and ".join(KNOWN_METRICS)
+            raise JudgeUnavailable(f"the rubric judge knows {known} only; name an LLM with --judge")
         return Reply(json.dumps({"reason": reason, "score": score}))
 
     def _score(self, judgement: Judgement) -> tuple[int, str]:
@@ -139,3 +157,8 @@ class RubricJudge:
         for name in sorted(named, key=len, reverse=True):
             text = text.replace(name, " ")
         return text
+
+
+def _likeness(judgement: Judgement) -> tuple[int, str]:
+    likeness = token_f1(judgement.actual, judgement.expected)
+    return round(10 * likeness), f"By rule, no LLM: token F1 of answer and reference is {likeness:.2f}."

@@ -6,41 +6,31 @@ import platform
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from evals.evaluation import Evaluation, Sample
+from evals.evaluation import Evaluation
 from evals.judges.asking import Examined
 from evals.judges.probes import Probed
 from evals.reports.measured import Measured, report_on
-from evals.reports.model import (
-    ModelInfo,
-    PreflightInfo,
-    ProbeRow,
-    ProbesInfo,
-    Report,
-    RunInfo,
-    SampleRow,
-    ShardInfo,
-)
-from evals.reports.parts import dataset_info, judge_info
+from evals.reports.model import PreflightInfo, ProbeRow, ProbesInfo, Report, RunInfo, ShardInfo
 from evals.sharding import draw_digest
 from fixtures.contracts.files import printable
 from fixtures.contracts.manifest import library_versions
 
-__all__ = ["EXCERPT", "build_report", "preflight_info"]
-
-EXCERPT = 1000
+__all__ = ["build_report", "preflight_info"]
 
 
 def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
     """The report; ``incomplete`` says why not every drawn sample was asserted, if so."""
+    task = evaluation.task
     measured = Measured(
+        task=task.name,
         settings=evaluation.settings.model_dump(mode="json"),
         policy=evaluation.policy,
         references=evaluation.references,
-        dataset=dataset_info(evaluation.dataset, evaluation.drawn),
-        model=_model(evaluation),
-        judge=judge_info(evaluation.settings, evaluation.judges),
-        samples=[_row(sample) for sample in evaluation.samples],
-        verdicts=evaluation.judging.verdicts,
+        dataset=task.dataset,
+        model=task.model,
+        judge=task.judge,
+        samples=[sample.row for sample in evaluation.samples],
+        verdicts={task.pair(judgement): verdict for judgement, verdict in evaluation.judging.verdicts.items()},
         probes=_probes(evaluation.probes),
         run=_run(evaluation),
         shard=_shard(evaluation),
@@ -48,44 +38,16 @@ def build_report(evaluation: Evaluation, *, incomplete: str | None) -> Report:
     return report_on(measured, incomplete=incomplete)
 
 
-def _row(sample: Sample) -> SampleRow:
-    verdict = sample.verdict
-    return SampleRow(
-        id=sample.document.id,
-        expected=printable(sample.document.label),
-        predicted=printable(sample.prediction.predicted),
-        prediction_score=sample.prediction.score,
-        state=sample.state,
-        score=verdict.score,
-        reason=printable(verdict.reason),
-        error=verdict.error,
-        raw=None if verdict.score is not None or verdict.raw is None else printable(verdict.raw),
-        digest=sample.document.digest,
-        text=printable(sample.document.text[:EXCERPT])[:EXCERPT],
-    )
-
-
 def _shard(evaluation: Evaluation) -> ShardInfo | None:
     if evaluation.shard is None:
         return None
-    places = {document.id: place for place, document in enumerate(evaluation.drawn)}
+    drawn = evaluation.task.drawn
+    places = {item.id: place for place, item in enumerate(drawn)}
     return ShardInfo(
         index=evaluation.shard.index,
         count=evaluation.shard.count,
-        draw_digest=draw_digest((document.id, document.digest) for document in evaluation.drawn),
-        places=[places[sample.document.id] for sample in evaluation.samples],
-    )
-
-
-def _model(evaluation: Evaluation) -> ModelInfo:
-    model = evaluation.model
-    if model is None:
-        return ModelInfo(source="predictions", digest=evaluation.predictions_digest)
-    return ModelInfo(
-        source="model",
-        digest=model.digest,
-        base_model=model.manifest.base_model,
-        training=model.manifest.metrics,
+        draw_digest=draw_digest((item.id, item.digest) for item in drawn),
+        places=[places[sample.row.id] for sample in evaluation.samples],
     )
 
 

@@ -25,19 +25,35 @@ def deepeval_json(report: Report) -> str:
     return json_of(result)
 
 
-def metric_data(sample: SampleRow, report: Report) -> MetricData:
-    """A sample's verdict; an unscored one has an error and no score."""
+def metric_data(sample: SampleRow, report: Report) -> list[MetricData]:
+    """A sample's verdict, or those of all metrics of an answer; one that is missing has an error and no score."""
     judge = report.judge
+    if not sample.metrics:
+        passed = sample.state == "passed"
+        return [_data(judge.metric, judge.threshold, judge.model, passed, sample.score, sample.reason, sample.error)]
+    kinds = {metric.name: metric.kind for metric in judge.metrics}
+    found = []
+    for metric in sample.metrics:
+        threshold = judge.threshold_of(metric.name)
+        model = "rule" if kinds[metric.name] == "rule" else judge.model
+        passed = metric.score is not None and metric.score >= threshold
+        found.append(_data(metric.name, threshold, model, passed, metric.score, metric.reason, metric.error))
+    return found
+
+
+def _data(
+    name: str, threshold: float, model: str, passed: bool, score: float | None, reason: str, error: str | None
+) -> MetricData:
     return MetricData.model_validate(
         {
-            "name": judge.metric,
-            "threshold": judge.threshold,
-            "success": sample.state == "passed",
-            "score": sample.score,
-            "reason": sample.reason or None,
+            "name": name,
+            "threshold": threshold,
+            "success": passed,
+            "score": score,
+            "reason": reason or None,
             "strictMode": False,
-            "evaluationModel": judge.model,
-            "error": sample.error,
+            "evaluationModel": model,
+            "error": error,
         }
     )
 
@@ -46,7 +62,7 @@ def _test_result(index: int, sample: SampleRow, report: Report) -> TestResult:
     return TestResult(
         name=sample.id,
         success=sample.state == "passed",
-        metrics_data=[metric_data(sample, report)],
+        metrics_data=metric_data(sample, report),
         conversational=False,
         index=index,
         multimodal=False,

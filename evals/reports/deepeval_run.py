@@ -62,7 +62,7 @@ def _test_case(sample: SampleRow, report: Report) -> LLMApiTestCase:
             "actualOutput": sample.predicted,
             "expectedOutput": sample.expected,
             "success": sample.state == "passed",
-            "metricsData": [metric_data(sample, report)],
+            "metricsData": metric_data(sample, report),
             # One verdict serves all samples of a pair: none has a time of its own.
             "runDuration": 0.0,
         }

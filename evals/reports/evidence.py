@@ -19,8 +19,8 @@ _RELATED = 0.5
 
 
 def judged_samples(report: Report) -> list[Judged]:
-    """Scored samples with what their labels say; empty where passing does not mean being right."""
-    if report.judge.threshold <= _RELATED:
+    """Scored samples with what their labels say; empty where passing does not mean being right, and for chat."""
+    if report.task != "text-classification" or report.judge.threshold <= _RELATED:
         return []
     return [
         Judged(row.predicted == row.expected, row.state == "passed", (row.predicted, row.expected))
@@ -57,12 +57,12 @@ def _rate(rate: ClusteredRate | None) -> RateInfo | None:
 
 def evidence(report: Report, corrected: Callable[[float], CorrectedRate] | None = None) -> Evidence:
     """Everything in ``report`` that a gate can ask for."""
-    confusion = report.classic.confusion
     noise, baseline = report.noise, report.baseline
     return Evidence(
         tally=report.tally,
         categories={row.category: row.tally for row in report.categories},
-        confusion=confusion.matrix,
+        metrics={row.name: row.tally for row in report.metrics},
+        confusion=report.classic.confusion.matrix if report.classic else (),
         expected_categories=len(report.categories),
         judged=judged_samples(report),
         flips=(noise.flipped_pairs, noise.pairs) if noise is not None and report.judge.repeats > 1 else None,

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from evals.reports.model import Report
+from evals.reports.model import Report, SampleRow
+from evals.text_measures import TextMeasure
 
-__all__ = ["judge_in_words", "noise_in_words", "truth_in_words", "usage_in_words"]
+__all__ = [
+    "MEASURES",
+    "judge_in_words",
+    "measure_in_words",
+    "noise_in_words",
+    "scores_in_words",
+    "truth_in_words",
+    "usage_in_words",
+]
+
+MEASURES = {
+    "exact_match": "Exact match",
+    "token_f1": "Token F1",
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
+    "rouge_l": "ROUGE-L",
+    "chrf": "chrF",
+    "bleu": "BLEU",
+}
+"""Measures of a text beside its reference, as people call them."""
 
 
 def judge_in_words(report: Report) -> str:
     """Who judged; says plainly when it was no LLM."""
     judge = report.judge
     if not judge.is_llm:
+        if report.task == "chat":
+            asked = any(metric.kind == "judge" for metric in judge.metrics)
+            return f"{judge.spec} - counts words; it is no LLM" if asked else "none: all metrics are rules"
         return f"{judge.spec} - rules that apply the metric's rubric to category names; it is no LLM"
     said = f"{judge.spec} (model {judge.model}, scores {judge.score_mode}"
     if len(judge.members) > 1:
@@ -92,3 +115,16 @@ def truth_in_words(report: Report) -> list[str]:
                 f"{rate.samples} samples, {rate.pairs} distinct pairs)"
             )
     return said
+
+
+def measure_in_words(measure: TextMeasure) -> str:
+    """``Token F1 0.534 (0.482 to 0.588)``."""
+    interval = "" if measure.low is None else f" ({measure.low:.3f} to {measure.high:.3f})"
+    return f"{MEASURES[measure.name]} {measure.value:.3f}{interval}"
+
+
+def scores_in_words(sample: SampleRow) -> str:
+    """Each metric's score of an answer: ``correctness 0.3, style 1``."""
+    return ", ".join(
+        f"{metric.name} {'unscored' if metric.score is None else f'{metric.score:.2g}'}" for metric in sample.metrics
+    )

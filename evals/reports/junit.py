@@ -15,10 +15,10 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from xml.etree import ElementTree as ET
 
-from evals.reports.model import Report, SampleRow
+from evals.reports.model import Report, SampleRow, TaskName
 from fixtures.contracts.files import printable
 
 __all__ = ["FAMILIES", "Family", "junit_xml"]
@@ -26,7 +26,10 @@ __all__ = ["FAMILIES", "Family", "junit_xml"]
 Family = Literal["xunit2", "xunit1"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
-_TEST = Path("evals", "test_category_precision.py")
+_TESTS: dict[TaskName, Path] = {
+    "text-classification": Path("evals", "test_category_precision.py"),
+    "chat": Path("evals", "test_chat_answers.py"),
+}
 """Where a sample is asserted, from the root of the repository."""
 
 
@@ -58,7 +61,7 @@ def junit_xml(report: Report, *, family: Family = "xunit2") -> str:
         _sample_case(suite, sample, report)
     if family == "xunit1":
         for case in suite.iter("testcase"):
-            case.attrib |= {"file": _TEST.as_posix(), "line": _line()}
+            case.attrib |= {"file": _TESTS[report.task].as_posix(), "line": _line(_TESTS[report.task])}
     for element in suites.iter():
         # A report may have been written or changed elsewhere, and XML has no form for most control characters.
         element.text = printable(element.text) if element.text else None
@@ -68,9 +71,9 @@ def junit_xml(report: Report, *, family: Family = "xunit2") -> str:
 
 
 @cache
-def _line() -> str:
+def _line(test: Path) -> str:
     """Where the test begins, counted from 1; the top of the file if it is not installed."""
-    file = Path(__file__).parents[2] / _TEST
+    file = Path(__file__).parents[2] / test
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     return str(next((number for number, line in enumerate(lines, start=1) if line.startswith("def test_")), 1))
 
@@ -86,25 +89,46 @@ def _gate_case(suite: ET.Element, report: Report) -> None:
 
 def _sample_case(suite: ET.Element, sample: SampleRow, report: Report) -> None:
     # Dots make a tree in most viewers; a category's own dots would make it deeper at random.
-    category = sample.expected.replace(".", "_")
+    category = sample.group.replace(".", "_")
+    chat = report.task == "chat"
     case = ET.SubElement(
         suite,
         "testcase",
-        {"classname": f"evals.{report.judge.metric}.{category}", "name": sample.id, "time": "0.000"},
+        {
+            "classname": f"evals.{'chat' if chat else report.judge.metric}.{category}",
+            "name": sample.id,
+            "time": "0.000",
+        },
     )
     if sample.state == "failed":
-        message = (
-            f"score {sample.score:.2f} < {report.judge.threshold:g}: expected {sample.expected}, got {sample.predicted}"
-        )
-        failure = ET.SubElement(case, "failure", {"type": "SampleFailed", "message": message})
+        failure = ET.SubElement(case, "failure", {"type": "SampleFailed", "message": _message(sample, report)})
         failure.text = f"{sample.reason}\n\n{sample.text[:300]}"
+        if chat:
+            failure.text += f"\n\nanswer: {sample.predicted[:300]}\n\nreference: {sample.expected[:300]}"
     elif sample.state == "unscored":
         ET.SubElement(case, "error", {"type": "SampleUnscored", "message": f"unscored: {sample.error}"})
-    verdict = {
+    verdict: dict[str, Any] = {
         "metric": report.judge.metric,
         "score": sample.score,
         "expected": sample.expected,
         "predicted": sample.predicted,
         "reason": sample.reason,
     }
+    if chat:
+        # Texts are in report.json; a line for each metric is what a viewer has room for.
+        scores = [score.model_dump(include={"name", "score", "reason", "error"}) for score in sample.metrics]
+        verdict = {"metrics": scores, "answer": sample.predicted[:300]}
     ET.SubElement(case, "system-out").text = json.dumps(verdict, ensure_ascii=False)
+
+
+def _message(sample: SampleRow, report: Report) -> str:
+    if report.task != "chat":
+        return (
+            f"score {sample.score:.2f} < {report.judge.threshold:g}: expected {sample.expected}, got {sample.predicted}"
+        )
+    low = [
+        f"{metric.name} {metric.score:.2g} < {report.judge.threshold_of(metric.name):g}"
+        for metric in sample.metrics
+        if metric.score is not None and metric.score < report.judge.threshold_of(metric.name)
+    ]
+    return "; ".join(low)

@@ -11,8 +11,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from evals.reports.in_words import judge_in_words, noise_in_words, truth_in_words, usage_in_words
-from evals.reports.model import CategoryRow, PassRate, Report, SampleRow
+from evals.gate import Tally
+from evals.reports.in_words import (
+    judge_in_words,
+    measure_in_words,
+    noise_in_words,
+    scores_in_words,
+    truth_in_words,
+    usage_in_words,
+)
+from evals.reports.model import PassRate, Report, SampleRow
 from fixtures.contracts.files import printable
 
 __all__ = [
@@ -46,7 +54,7 @@ def markdown(report: Report, *, limit: int = LIMIT) -> str:
     if limit < LEAST:
         raise ValueError(f"a summary cannot be held to {limit} bytes; at least {LEAST} are needed")
     shown = [f"# Evaluation: {report.gate.outcome}\n\n**{_within(report.gate.sentence, limit // 2)}**\n"]
-    blocks = [_facts(report), _categories(report), *_samples(report)]
+    blocks = [_facts(report), *_metrics(report), _categories(report), *_samples(report)]
     notice = _notice([block.name for block in blocks], limit)
     room = limit - len(shown[0].encode("utf-8")) - len(notice.encode("utf-8")) - 2
     left_out = []
@@ -66,29 +74,53 @@ def _notice(names: Sequence[str], limit: int) -> str:
 
 
 def _facts(report: Report) -> _Block:
-    classic, stopped = report.classic, report.run.judging_stopped
+    stopped, chat = report.run.judging_stopped, report.task == "chat"
     said = [
         f"Judge: {judge_in_words(report)}",
         *(line[:1].upper() + line[1:] for line in [*noise_in_words(report), *truth_in_words(report)]),
         *([f"Judging stopped: {stopped}"] if stopped else []),
-        f"Data: {report.dataset.name}, {report.tally.total} of {report.dataset.total:,} test documents"
+        f"Data: {report.dataset.name}, {report.tally.total} of {report.dataset.total:,} "
+        + ("rows" if chat else "test documents")
         + "".join(f"; {count} left out: {reason}" for reason, count in report.dataset.dropped.items()),
         f"Samples: {report.tally.passed} passed, {report.tally.failed} failed, {report.tally.unscored} unscored "
-        f"(threshold {report.judge.threshold:g})",
-        f"Accuracy {classic.accuracy:.3f}, macro F1 {classic.macro.f1:.3f}, weighted F1 {classic.weighted.f1:.3f}",
+        f"({'all metrics must reach their thresholds' if chat else f'threshold {report.judge.threshold:g}'})",
     ]
+    if (classic := report.classic) is not None:
+        said.append(
+            f"Accuracy {classic.accuracy:.3f}, macro F1 {classic.macro.f1:.3f}, weighted F1 {classic.weighted.f1:.3f}"
+        )
+    if report.text:
+        said.append(f"Beside the references: {', '.join(map(measure_in_words, report.text))}")
     return _Block("what was measured", [f"- {_within(line, 2000)}" for line in said])
+
+
+def _metrics(report: Report) -> Iterator[_Block]:
+    """A chat model's metrics; nothing for news."""
+    if report.metrics:
+        names = [f"{row.name} ({row.kind}, from {row.threshold:g})" for row in report.metrics]
+        rows = zip(names, report.metrics, strict=True)
+        counts = [(name, row.tally, row.pass_rate) for name, row in rows]
+        yield _Block("the metrics", ["## Metrics", "", *_counts("metric", counts, report.pass_rate.confidence)])
 
 
 def _categories(report: Report) -> _Block:
     rows = report.categories
-    table = [
-        f"| category | samples | passed | failed | unscored | pass rate | {report.pass_rate.confidence:.0%} interval |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
-        *map(_category, rows),
-    ]
+    counts = [(row.category, row.tally, row.pass_rate) for row in rows]
+    table = _counts("category", counts, report.pass_rate.confidence)
     name = f"{len(rows):,} categories"
     return _Block(name, ["## Categories", "", *(_folded(name, table) if len(rows) > _CATEGORIES else table)])
+
+
+def _counts(title: str, rows: Sequence[tuple[str, Tally, PassRate]], confidence: float) -> list[str]:
+    return [
+        f"| {title} | samples | passed | failed | unscored | pass rate | {confidence:.0%} interval |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        *(
+            f"| {_cell(name, 120)} | {tally.total} | {tally.passed} | {tally.failed} | {tally.unscored} "
+            f"| {_percent(rate.rate)} | {_interval(rate)} |"
+            for name, tally, rate in rows
+        ),
+    ]
 
 
 def _samples(report: Report) -> Iterator[_Block]:
@@ -101,11 +133,12 @@ def _samples(report: Report) -> Iterator[_Block]:
     shown = f"the worst {_FOLDED} of {len(worst):,}" if len(worst) > _FOLDED else f"all {len(worst)}, the worst first"
     first = min(WORST, len(worst))
     heading = [f"## Samples that did not pass ({shown})", ""]
-    yield _Block(f"the worst {first} samples that did not pass", heading + _table(worst[:first]))
+    table = _table_of_answers if report.task == "chat" else _table
+    yield _Block(f"the worst {first} samples that did not pass", heading + table(worst[:first]))
     for start in range(WORST, min(_FOLDED, len(worst)), _FOLD):
         rows = worst[start : min(start + _FOLD, _FOLDED)]
         name = f"{start + 1} to {start + len(rows)}"
-        yield _Block(f"samples that did not pass, {name}", _folded(f"The next {len(rows)}: {name}", _table(rows)))
+        yield _Block(f"samples that did not pass, {name}", _folded(f"The next {len(rows)}: {name}", table(rows)))
 
 
 def _folded(summary: str, lines: Sequence[str]) -> list[str]:
@@ -118,12 +151,14 @@ def _table(samples: Sequence[SampleRow]) -> list[str]:
     return head + [_sample(sample) for sample in samples]
 
 
-def _category(row: CategoryRow) -> str:
-    tally = row.tally
-    return (
-        f"| {_cell(row.category, 120)} | {tally.total} | {tally.passed} | {tally.failed} | {tally.unscored} "
-        f"| {_percent(row.pass_rate.rate)} | {_interval(row.pass_rate)} |"
-    )
+def _table_of_answers(samples: Sequence[SampleRow]) -> list[str]:
+    head = ["| sample | question | answer | reference | scores | reason |", "| --- | --- | --- | --- | --- | --- |"]
+    return head + [
+        f"| {_cell(sample.id, 120)} | {_cell(sample.text, 200)} | {_cell(sample.predicted, 300)} "
+        f"| {_cell(sample.expected, 200)} | {_cell(scores_in_words(sample), 200)} "
+        f"| {_cell(sample.reason if sample.error is None else sample.error, 200)} |"
+        for sample in samples
+    ]
 
 
 def _sample(sample: SampleRow) -> str:

@@ -9,37 +9,48 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from evals.classic import classic_metrics
 from evals.gate import Tally, not_evaluated
-from evals.judges.base import Judgement
 from evals.reports.model import (
     CategoryRow,
     ConflictRow,
     DatasetInfo,
     JudgeInfo,
+    MetricInfo,
+    MetricRow,
+    MetricScore,
     ModelInfo,
+    PairKey,
     PassRate,
     ProbesInfo,
     Report,
     RunInfo,
     SampleRow,
     ShardInfo,
+    TaskName,
 )
 from evals.reports.noise import noise, pair_rows
 from evals.reports.references import References, gated
 from evals.settings import GatePolicy
 from evals.statistics import wilson
+from evals.tasks.base import state_of
+from evals.text_measures import text_measures
 from evals.votes import PairVerdict
 
 __all__ = ["Measured", "report_on"]
+
+_SEED = 0
+"""Of the bootstrap: equal samples make equal reports."""
 
 
 @dataclass(frozen=True)
 class Measured:
     """All that was measured, nothing that was computed from it."""
 
+    task: TaskName
     settings: dict[str, Any]
     policy: GatePolicy
     references: References
@@ -47,7 +58,7 @@ class Measured:
     model: ModelInfo
     judge: JudgeInfo
     samples: list[SampleRow]
-    verdicts: Mapping[Judgement, PairVerdict]
+    verdicts: Mapping[PairKey, PairVerdict]
     """With their votes; of a merge, only of pairs that got several."""
     probes: ProbesInfo | None
     run: RunInfo
@@ -61,15 +72,24 @@ def report_on(measured: Measured, *, incomplete: str | None) -> Report:
     tally = _tally(samples)
     categories: dict[str, list[SampleRow]] = defaultdict(list)
     for row in samples:
-        categories[row.expected].append(row)
-    pairs = Counter(Judgement(row.predicted, row.expected) for row in samples)
+        categories[row.group].append(row)
+    pairs = Counter(pair for row in samples for pair in row.pairs)
+    texts = {pair: (row.expected, row.predicted) for row in samples for pair in row.pairs}
+    news = measured.task == "text-classification"
     report = Report(
+        task=measured.task,
         gate=not_evaluated("yet", policy),
         complete=incomplete is None,
         shard=measured.shard,
         tally=tally,
         pass_rate=_pass_rate(tally, policy),
-        classic=classic_metrics([row.expected for row in samples], [row.predicted for row in samples]),
+        classic=classic_metrics([row.expected for row in samples], [row.predicted for row in samples])
+        if news
+        else None,
+        text=text_measures(
+            [row.measures for row in samples if row.measures is not None], seed=_SEED, confidence=policy.confidence
+        ),
+        metrics=[_metric(info, samples, policy) for info in judge.metrics],
         dataset=measured.dataset,
         model=measured.model,
         judge=judge.model_copy(update={"distinct_pairs": len(pairs)}),
@@ -79,10 +99,10 @@ def report_on(measured: Measured, *, incomplete: str | None) -> Report:
             for category, rows in sorted(categories.items())
         ],
         samples=samples,
-        pairs=pair_rows(measured.verdicts, pairs, judge.threshold),
+        pairs=pair_rows(measured.verdicts, pairs, texts, judge.threshold_of),
         judge_truth=None,
         baseline=None,
-        noise=noise(measured.verdicts, pairs, judge.threshold),
+        noise=noise(measured.verdicts, pairs, judge.threshold_of),
         conflicts=measured.conflicts,
         probes=measured.probes,
         run=measured.run,
@@ -93,6 +113,22 @@ def report_on(measured: Measured, *, incomplete: str | None) -> Report:
 def _tally(samples: Iterable[SampleRow]) -> Tally:
     counts = Counter(row.state for row in samples)
     return Tally(passed=counts["passed"], failed=counts["failed"], unscored=counts["unscored"])
+
+
+def _metric(info: MetricInfo, samples: Iterable[SampleRow], policy: GatePolicy) -> MetricRow:
+    found: list[MetricScore] = [score for row in samples for score in row.metrics if score.name == info.name]
+    counts = Counter(state_of([(score.score, info.threshold)]) for score in found)
+    tally = Tally(passed=counts["passed"], failed=counts["failed"], unscored=counts["unscored"])
+    scores = [score.score for score in found if score.score is not None]
+    return MetricRow(
+        name=info.name,
+        kind=info.kind,
+        threshold=info.threshold,
+        tally=tally,
+        pass_rate=_pass_rate(tally, policy),
+        mean_score=fmean(scores) if scores else None,
+        judgements=len({score.judgement for score in found if score.judgement is not None}),
+    )
 
 
 def _pass_rate(tally: Tally, policy: GatePolicy) -> PassRate:

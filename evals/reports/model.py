@@ -5,15 +5,17 @@ Only ``run`` differs between two runs on the same inputs.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from evals.classic import ClassicMetrics
 from evals.gate import Gate, Tally
+from evals.judges.base import CATEGORY_PRECISION
 from evals.reports.as_json import json_of
 from evals.reports.run import PreflightInfo, RunInfo
 from evals.reports.shards import ConflictRow, ShardInfo
+from evals.text_measures import TextMeasure, TextScores
 
 __all__ = [
     "BaselineInfo",
@@ -23,8 +25,12 @@ __all__ = [
     "JudgeInfo",
     "JudgeMember",
     "JudgeTruth",
+    "MetricInfo",
+    "MetricRow",
+    "MetricScore",
     "ModelInfo",
     "NoiseInfo",
+    "PairKey",
     "PairRow",
     "PassRate",
     "PreflightInfo",
@@ -35,14 +41,27 @@ __all__ = [
     "RunInfo",
     "SampleRow",
     "ShardInfo",
+    "TaskName",
     "Verdict",
     "VoteRow",
 ]
+
+TaskName = Literal["text-classification", "chat"]
+"""What was evaluated, as manifests of models call it."""
 
 
 class _Part(BaseModel):
     # JSON cannot say NaN: a rate that does not exist is null.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class PairKey(NamedTuple):
+    """A distinct judgement as rows name it: by its texts, or by a ``digest`` where those are excerpts."""
+
+    expected: str = ""
+    predicted: str = ""
+    metric: str = CATEGORY_PRECISION
+    digest: str = ""
 
 
 class DatasetInfo(_Part):
@@ -59,7 +78,7 @@ class DatasetInfo(_Part):
 class ModelInfo(_Part):
     """The model under test; of foreign predictions only their digest is known."""
 
-    source: Literal["model", "predictions"]
+    source: Literal["model", "predictions", "endpoint"]
     digest: str
     base_model: str | None = None
     training: dict[str, Any] = Field(default_factory=dict, description="metrics of the manifest")
@@ -74,8 +93,21 @@ class JudgeMember(_Part):
     identity: dict[str, Any]
 
 
+class MetricInfo(_Part):
+    """One of several metrics that an answer must satisfy."""
+
+    name: str
+    kind: Literal["judge", "rule"]
+    fingerprint: str = Field(description="digest of all that can change a score, given the judge")
+    threshold: float
+
+
 class JudgeInfo(_Part):
-    """Who judged, by which metric, on which scale, how often."""
+    """Who judged, by which metric, on which scale, how often.
+
+    Of several ``metrics``, ``metric`` has all names, ``metric_fingerprint`` is
+    one digest of all, and ``threshold`` is the lowest; each has its own.
+    """
 
     spec: str
     members: list[JudgeMember]
@@ -86,6 +118,11 @@ class JudgeInfo(_Part):
     repeats: int
     confirm_failures: int
     distinct_pairs: int
+    metrics: list[MetricInfo] = Field(default=[], description="of a chat model's answers; else empty")
+
+    def threshold_of(self, metric: str) -> float:
+        """The score from which ``metric`` passes."""
+        return next((info.threshold for info in self.metrics if info.name == metric), self.threshold)
 
     @property
     def is_llm(self) -> bool:
@@ -152,6 +189,8 @@ class VoteRow(_Part):
 class PairRow(_Part):
     """A distinct pair that got several votes. ``confirmations`` do not count."""
 
+    metric: str = CATEGORY_PRECISION
+    digest: str = Field(default="", description="of the whole judgement, where the texts are excerpts")
     expected: str
     predicted: str
     samples: int
@@ -160,6 +199,13 @@ class PairRow(_Part):
     flipped: bool = Field(description="some votes pass, some do not")
     votes: list[VoteRow]
     confirmations: list[VoteRow]
+
+    @property
+    def key(self) -> PairKey:
+        """Which pair it is."""
+        if self.digest:
+            return PairKey(metric=self.metric, digest=self.digest)
+        return PairKey(self.expected, self.predicted, self.metric)
 
 
 class NoiseInfo(_Part):
@@ -195,10 +241,28 @@ class ProbesInfo(_Part):
     probes: list[ProbeRow]
 
 
+class MetricScore(_Part):
+    """What one metric says of one answer. ``score`` lies in 0..1, null where there is no verdict."""
+
+    name: str
+    score: float | None
+    reason: str
+    error: str | None = None
+    raw: str | None = Field(default=None, description="the judge's answer as it came, where it was no verdict")
+    judgement: str | None = Field(default=None, description="digest of what the judge was asked; null for rules")
+
+
 class SampleRow(_Part):
-    """One sample. ``text`` is an excerpt; ``score`` lies in 0..1, null when unscored."""
+    """One sample. ``text`` is an excerpt; ``score`` lies in 0..1, null when unscored.
+
+    A chat model's answer has several ``metrics``: ``score`` and ``reason`` are
+    then those of the one that clears its threshold by least, or misses it by
+    most; ``text`` is the question, ``expected`` the reference, ``predicted`` the
+    answer, all excerpts.
+    """
 
     id: str
+    category: str | None = Field(default=None, description="null where the expected answer is the category")
     expected: str
     predicted: str
     prediction_score: float | None
@@ -209,6 +273,24 @@ class SampleRow(_Part):
     raw: str | None = Field(description="the judge's answer as it came, for unscored samples")
     digest: str
     text: str = Field(max_length=1000)
+    metrics: list[MetricScore] = Field(default=[], description="of a chat model's answer; else empty")
+    measures: TextScores | None = Field(default=None, description="a chat model's answer beside the reference")
+
+    @property
+    def group(self) -> str:
+        """Its category."""
+        return self.expected if self.category is None else self.category
+
+    @property
+    def pairs(self) -> list[PairKey]:
+        """The distinct judgements that its state is made of."""
+        if not self.metrics:
+            return [PairKey(self.expected, self.predicted)]
+        return [
+            PairKey(metric=metric.name, digest=metric.judgement)
+            for metric in self.metrics
+            if metric.judgement is not None
+        ]
 
 
 class PassRate(_Part):
@@ -228,16 +310,31 @@ class CategoryRow(_Part):
     pass_rate: PassRate
 
 
+class MetricRow(_Part):
+    """All samples by one metric. ``judgements`` are distinct ones of a judge; rules need none."""
+
+    name: str
+    kind: Literal["judge", "rule"]
+    threshold: float
+    tally: Tally
+    pass_rate: PassRate
+    mean_score: float | None
+    judgements: int
+
+
 class Report(_Part):
     """One evaluation."""
 
     schema_version: Literal[1] = 1
+    task: TaskName = "text-classification"
     gate: Gate
     complete: bool = Field(description="all drawn samples, or all of the shard, were selected and asserted")
     shard: ShardInfo | None = Field(default=None, description="null if the report is about the whole draw")
     tally: Tally
     pass_rate: PassRate
-    classic: ClassicMetrics
+    classic: ClassicMetrics | None = Field(description="null for a chat model: its answers are no categories")
+    text: list[TextMeasure] = Field(default=[], description="a chat model's answers beside the references")
+    metrics: list[MetricRow] = Field(default=[], description="of a chat model; else empty")
     dataset: DatasetInfo
     model: ModelInfo
     judge: JudgeInfo

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from evals.judges.base import Judgement
-from evals.reports.model import NoiseInfo, PairRow, VoteRow
+from evals.reports.model import NoiseInfo, PairKey, PairRow, VoteRow
 from evals.votes import PairVerdict, Vote, count_votes
 
 __all__ = ["noise", "pair_rows"]
 
-Pairs = Mapping[Judgement, PairVerdict]
+Pairs = Mapping[PairKey, PairVerdict]
+Threshold = Callable[[str], float]
+"""The score from which a metric passes, by its name."""
 
 
-def pair_rows(pairs: Pairs, samples: Mapping[Judgement, int], threshold: float) -> list[PairRow]:
-    """Rows of the pairs with several votes, those with most disagreement first."""
+def pair_rows(
+    pairs: Pairs, samples: Mapping[PairKey, int], texts: Mapping[PairKey, tuple[str, str]], threshold: Threshold
+) -> list[PairRow]:
+    """Rows of the pairs with several votes, those with most disagreement first.
+
+    ``texts`` are (expected, predicted) as they are to be shown.
+    """
     rows = [
         PairRow(
-            expected=pair.expected,
-            predicted=pair.actual,
+            metric=pair.metric,
+            digest=pair.digest,
+            expected=texts[pair][0],
+            predicted=texts[pair][1],
             samples=samples[pair],
             score=verdict.verdict.score,
             spread=verdict.spread,
-            flipped=verdict.flipped(threshold),
+            flipped=verdict.flipped(threshold(pair.metric)),
             votes=[_row(vote) for vote in verdict.votes],
             confirmations=[_row(vote) for vote in verdict.confirmations],
         )
@@ -33,18 +41,22 @@ def pair_rows(pairs: Pairs, samples: Mapping[Judgement, int], threshold: float) 
     return sorted(rows, key=lambda row: (not row.flipped, -row.spread, row.expected, row.predicted))
 
 
-def noise(pairs: Pairs, samples: Mapping[Judgement, int], threshold: float) -> NoiseInfo | None:
+def noise(pairs: Pairs, samples: Mapping[PairKey, int], threshold: Threshold) -> NoiseInfo | None:
     """Flips, disagreement, spread and confirmations; None if nothing was asked twice."""
-    several = [verdict for verdict in pairs.values() if len(verdict.votes) > 1]
+    several = {pair: verdict for pair, verdict in pairs.items() if len(verdict.votes) > 1}
     confirmed = {pair: verdict for pair, verdict in pairs.items() if verdict.confirmations}
     if not several and not confirmed:
         return None
-    flipped = sum(any(_differ(own, threshold) for own in _by_judge(verdict.votes)) for verdict in several)
-    disagreed = sum(
-        _differ_scores([count_votes(own).score for own in _by_judge(verdict.votes)], threshold) for verdict in several
+    flipped = sum(
+        any(_differ(own, threshold(pair.metric)) for own in _by_judge(verdict.votes))
+        for pair, verdict in several.items()
     )
-    overturned = [pair for pair, verdict in confirmed.items() if _overturned(verdict, threshold)]
-    spreads = [verdict.spread for verdict in several]
+    disagreed = sum(
+        _differ_scores([count_votes(own).score for own in _by_judge(verdict.votes)], threshold(pair.metric))
+        for pair, verdict in several.items()
+    )
+    overturned = [pair for pair, verdict in confirmed.items() if _overturned(verdict, threshold(pair.metric))]
+    spreads = [verdict.spread for verdict in several.values()]
     return NoiseInfo(
         pairs=len(several),
         flipped_pairs=flipped,

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from evals.judges.base import Judge
 from evals.metrics.category_precision import category_precision
-from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember
+from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember, MetricInfo
 from evals.settings import Settings
+from fixtures.contracts.files import sha256_text
 from fixtures.datasets import Document, NewsDataset
 
-__all__ = ["dataset_info", "judge_info"]
+__all__ = ["EXCERPT", "dataset_info", "judge_info"]
+
+EXCERPT = 1000
+"""Characters of a text in a report."""
 
 
 def dataset_info(dataset: NewsDataset, drawn: Sequence[Document]) -> DatasetInfo:
@@ -25,20 +29,27 @@ def dataset_info(dataset: NewsDataset, drawn: Sequence[Document]) -> DatasetInfo
     )
 
 
-def judge_info(settings: Settings, judges: Sequence[Judge]) -> JudgeInfo:
-    """Who judges, and how; no pairs are counted yet."""
-    metric = category_precision(settings.threshold)
+def judge_info(settings: Settings, judges: Sequence[Judge], metrics: Sequence[MetricInfo] = ()) -> JudgeInfo:
+    """Who judges, and how; no pairs are counted yet. Without ``metrics`` it is CategoryPrecision that is judged."""
+    if metrics:
+        name = ", ".join(metric.name for metric in metrics)
+        fingerprint = sha256_text("\n".join(f"{metric.name} {metric.fingerprint}" for metric in metrics))
+        threshold = min(metric.threshold for metric in metrics)
+    else:
+        metric = category_precision(settings.threshold)
+        name, fingerprint, threshold = metric.name, metric.fingerprint, metric.threshold
     return JudgeInfo(
         spec=settings.judge,
         members=[
             JudgeMember(spec=judge.spec, model=judge.model, is_llm=judge.is_llm, identity=dict(judge.identity))
             for judge in judges
         ],
-        metric=metric.name,
-        metric_fingerprint=metric.fingerprint,
+        metric=name,
+        metric_fingerprint=fingerprint,
         score_mode=settings.score_mode,
-        threshold=settings.threshold,
+        threshold=threshold,
         repeats=settings.repeats,
         confirm_failures=settings.confirm_failures,
         distinct_pairs=0,
+        metrics=list(metrics),
     )

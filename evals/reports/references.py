@@ -19,7 +19,7 @@ from evals.gate import Gate, evaluate_gate, not_evaluated
 from evals.reports import read_report
 from evals.reports.evidence import evidence, judge_truth
 from evals.reports.model import BaselineInfo, DatasetInfo, JudgeInfo, Report, ShardInfo
-from evals.settings import GatePolicy
+from evals.settings import GatePolicy, unfit
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_file
 
@@ -60,6 +60,8 @@ def read_references(
 
 def gated(report: Report, policy: GatePolicy, references: References, *, incomplete: str | None) -> Report:
     """``report`` with its gate by ``policy``; ``incomplete`` says why there is none, if so. Raises UserError."""
+    if (said := unfit(policy, chat=report.task == "chat")) is not None:
+        raise UserError(said)
     report = report.model_copy(
         update={
             "judge_truth": judge_truth(report, confidence=policy.confidence),

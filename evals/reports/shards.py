@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evals.judges.base import CATEGORY_PRECISION
 from evals.judges.ledger import Usage
 
 __all__ = ["ConflictRow", "ShardInfo", "ShardRun", "ShardVerdict"]
@@ -46,6 +47,7 @@ class ShardVerdict(_Part):
 class ConflictRow(_Part):
     """A pair on which the shards of a merged report got different scores; each sample keeps its shard's verdict."""
 
+    metric: str = CATEGORY_PRECISION
     expected: str
     predicted: str
     samples: int = Field(description="of the pair, those without a verdict left out")

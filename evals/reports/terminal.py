@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from evals.gate import Condition, Outcome
-from evals.reports.markdown import judge_in_words, noise_in_words, truth_in_words, usage_in_words
-from evals.reports.model import Report
+from evals.gate import Condition, Outcome, Tally
+from evals.reports.in_words import (
+    judge_in_words,
+    measure_in_words,
+    noise_in_words,
+    scores_in_words,
+    truth_in_words,
+    usage_in_words,
+)
+from evals.reports.model import PassRate, Report
 from fixtures.contracts.files import printable
 
 __all__ = ["COLOURS", "condition_line", "sample_lines", "summary_lines"]
@@ -34,6 +41,8 @@ def sample_lines(report: Report) -> Iterator[str]:
     for row in report.samples:
         if row.state == "unscored":
             yield _line(f"unscored {row.id}: {row.error}", 240)
+        elif row.state == "failed" and report.task == "chat":
+            yield _line(f"failed   {row.id}: {scores_in_words(row)}: {row.reason}", 240)
         elif row.state == "failed":
             said = f"expected {row.expected}, got {row.predicted}, score {row.score:.3g}: {row.reason}"
             yield _line(f"failed   {row.id}: {said}", 240)
@@ -48,27 +57,42 @@ def _line(text: str, limit: int) -> str:
 def summary_lines(report: Report, folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """Lines with their markup, as pytest's terminal takes them."""
     plain: dict[str, Any] = {}
-    names = [_line(row.category, 60) for row in report.categories]
-    width = max(map(cell_len, ["category", *names]))
-    lines = [(f"{'category':{width}}  samples  passed  failed  unscored  pass rate", plain)]
-    for row, name in zip(report.categories, names, strict=True):
-        tally, rate = row.tally, row.pass_rate.rate
-        shown = "-" if rate is None else f"{rate:.1%}"
-        counts = f"{tally.total:7}  {tally.passed:6}  {tally.failed:6}  {tally.unscored:8}"
-        lines.append((f"{set_cell_size(name, width)}  {counts}  {shown:>9}", plain))
-    classic = report.classic
+    lines = _counts("category", [(row.category, row.tally, row.pass_rate) for row in report.categories])
+    if report.metrics:
+        lines += _counts("metric", [(row.name, row.tally, row.pass_rate) for row in report.metrics])
     lines += [
         (f"judge: {judge_in_words(report)}", plain),
         (usage_in_words(report), plain),
         *((line, plain) for line in noise_in_words(report)),
         *((line, plain) for line in truth_in_words(report)),
-        (f"accuracy {classic.accuracy:.3f}, macro F1 {classic.macro.f1:.3f}", plain),
+        *((line, plain) for line in _without_judge(report)),
         *((condition_line(condition), plain) for condition in report.gate.conditions),
         *((f"{title + ':':9} {folder / name}", plain) for title, name in _FILES),
         *_stopped(report),
         (report.gate.sentence, COLOURS[report.gate.outcome]),
     ]
     return [(_line(line, 4000), markup) for line, markup in lines]
+
+
+def _counts(title: str, rows: Sequence[tuple[str, Tally, PassRate]]) -> list[tuple[str, dict[str, Any]]]:
+    """A table of tallies by name."""
+    names = [_line(name, 60) for name, *_ in rows]
+    width = max(map(cell_len, [title, *names]))
+    lines: list[tuple[str, dict[str, Any]]] = [(f"{title:{width}}  samples  passed  failed  unscored  pass rate", {})]
+    for name, (_, tally, rate) in zip(names, rows, strict=True):
+        shown = "-" if rate.rate is None else f"{rate.rate:.1%}"
+        counts = f"{tally.total:7}  {tally.passed:6}  {tally.failed:6}  {tally.unscored:8}"
+        lines.append((f"{set_cell_size(name, width)}  {counts}  {shown:>9}", {}))
+    return lines
+
+
+def _without_judge(report: Report) -> list[str]:
+    """What the labels or the references say of the answers by themselves."""
+    if report.classic is not None:
+        return [f"accuracy {report.classic.accuracy:.3f}, macro F1 {report.classic.macro.f1:.3f}"]
+    if not report.text:
+        return []
+    return [f"beside the references: {', '.join(map(measure_in_words, report.text))}"]
 
 
 def _stopped(report: Report) -> list[tuple[str, dict[str, Any]]]:

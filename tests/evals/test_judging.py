@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from evals.judges import Judgement
 from evals.judges.probes import PROBES
+from evals.reports.model import PairKey
 from evals.reports.noise import noise, pair_rows
 from fixtures.contracts.errors import UserError
 from fixtures.judge_server import Answer, Judge, JudgeServer, Status
@@ -26,6 +27,12 @@ ROOT = Path(__file__).parents[2]
 
 def said(score):
     return Answer(json.dumps({"reason": f"I say {score}", "score": score}))
+
+
+def as_rows(judging, samples):
+    """Verdicts and numbers of samples by what a report calls the pairs."""
+    verdicts = {PairKey(pair.expected, pair.actual): verdict for pair, verdict in judging.verdicts.items()}
+    return verdicts, {PairKey(pair.expected, pair.actual): count for pair, count in samples.items()}
 
 
 def distinct(count):
@@ -130,10 +137,11 @@ def test_the_median_of_repeats_counts_and_seeds_differ(bench):
         seeds = [call.body["seed"] for call in server.calls]
     assert scores(judging) == [0.8, 0.3]
     assert sorted(seeds) == [0, 0, 1, 1, 2, 2]
-    found = noise(judging.verdicts, Counter({PAIRS[0]: 5, PAIRS[1]: 7}), 0.8)
+    found = noise(*as_rows(judging, Counter({PAIRS[0]: 5, PAIRS[1]: 7})), lambda metric: 0.8)
     assert (found.pairs, found.flipped_pairs, found.flip_rate) == (2, 1, 0.5)
     assert (found.max_spread, found.mean_spread) == (pytest.approx(0.7), pytest.approx(0.35))
-    first, _ = pair_rows(judging.verdicts, Counter({PAIRS[0]: 5, PAIRS[1]: 7}), 0.8)
+    verdicts, counts = as_rows(judging, Counter({PAIRS[0]: 5, PAIRS[1]: 7}))
+    first, _ = pair_rows(verdicts, counts, {pair: pair[:2] for pair in counts}, lambda metric: 0.8)
     assert (first.flipped, first.samples, [vote.score for vote in first.votes]) == (True, 5, [0.9, 0.2, 0.8])
 
 
@@ -154,7 +162,7 @@ def test_a_panel_takes_the_median_and_reports_who_disagrees(bench):
     assert scores(judging) == [1.0, 1.0, 1.0]
     assert scores(alone) == TRUE_SCORES
     assert alone.usage.calls == 0
-    found = noise(judging.verdicts, Counter(PAIRS), 0.8)
+    found = noise(*as_rows(judging, Counter(PAIRS)), lambda metric: 0.8)
     assert (found.disagreed_pairs, found.flipped_pairs) == (1, 0)
 
 
@@ -173,7 +181,7 @@ def test_confirmations_are_shown_and_never_counted(bench):
     assert scores(judging) == TRUE_SCORES
     assert actuals == {"sci.space": 1, "sci.med": 1, "rec.autos": 4}
     assert [vote.verdict.score for vote in judging.verdicts[PAIRS[1]].confirmations] == [1.0, 0.9, 0.0]
-    found = noise(judging.verdicts, Counter({PAIRS[1]: 4}), 0.8)
+    found = noise(*as_rows(judging, Counter({PAIRS[1]: 4})), lambda metric: 0.8)
     assert (found.confirmed_pairs, found.overturned_pairs, found.overturned_samples) == (1, 1, 4)
 
 

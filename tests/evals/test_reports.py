@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from deepeval.evaluate.types import EvaluationResult
@@ -14,8 +15,7 @@ from jsonschema import Draft202012Validator
 
 import evals.reports.model
 from evals.classic import classic_metrics
-from evals.evaluation import Evaluation, Sample
-from evals.judges import Judgement
+from evals.evaluation import Evaluation
 from evals.judges.ledger import Usage
 from evals.judges.rubric import RubricJudge, read_taxonomy
 from evals.judging import Judging
@@ -25,8 +25,11 @@ from evals.reports.build import build_report
 from evals.reports.deepeval import deepeval_json
 from evals.reports.junit import junit_xml
 from evals.reports.markdown import markdown
+from evals.reports.model import ModelInfo, PairKey
+from evals.reports.parts import dataset_info, judge_info
 from evals.reports.references import References
 from evals.settings import Settings
+from evals.tasks.news import Predicted, item_of
 from evals.verdicts import Verdict
 from evals.votes import PairVerdict, Vote
 from fixtures.datasets import NewsDataset, _documents
@@ -38,35 +41,47 @@ SCHEMA = Path(evals.reports.model.__file__).parent / "report.schema.json"
 def report_of(rows, **given):
     """A report of (text, expected, predicted, score or None, reason) rows."""
     documents, dropped = _documents([(text or "x", expected) for text, expected, *_ in rows])
-    samples = []
-    it = iter(documents)
+    items = [item_of(document) for document in documents]
+    predictions, verdicts, found = {}, {}, iter(items)
     for text, _, predicted, score, reason in rows:
         if text and not text.strip():
             continue
+        item = next(found)
+        predictions[item.id] = Prediction(predicted)
         verdict = Verdict(score, reason) if score is not None else Verdict(None, "", "judge failed", reason)
-        state = "unscored" if score is None else "passed" if score >= 0.8 else "failed"
-        samples.append(Sample(next(it), Prediction(predicted), Judgement(predicted, "expected"), verdict, state))
+        verdicts[item.id] = verdict
     chosen = Settings(**given)
+    judges = (RubricJudge(read_taxonomy(None)),)
+    answered = Predicted(predictions, chosen.threshold)
+    judged = {item.id: dict.fromkeys(answered.judgements(item), verdicts[item.id]) for item in items}
+    task = SimpleNamespace(
+        name="text-classification",
+        drawn=items,
+        dataset=dataset_info(NewsDataset("made", {"test": documents}, {"test": dropped}, ()), documents),
+        model=ModelInfo(source="predictions", digest="0" * 64),
+        judge=judge_info(chosen, judges),
+        pair=lambda pair: PairKey(pair.expected, pair.actual),
+    )
     return build_report(
         Evaluation(
             settings=chosen,
             policy=chosen.gate_policy(),
-            dataset=NewsDataset("made", {"test": documents}, {"test": dropped}, ()),
-            drawn=documents,
-            model=None,
-            predictions_digest="0" * 64,
-            judges=(RubricJudge(read_taxonomy(None)),),
+            task=task,
             references=References(),
             preflight={},
             judging=Judging(
-                {sample.pair: PairVerdict(sample.verdict, (Vote("rubric", 0, sample.verdict),)) for sample in samples},
+                {
+                    pair: PairVerdict(verdict, (Vote("rubric", 0, verdict),))
+                    for own in judged.values()
+                    for pair, verdict in own.items()
+                },
                 Usage(),
                 0.1,
                 stopped=None,
                 interrupted=False,
             ),
             probes=None,
-            samples=samples,
+            samples=[answered.sample(item, judged[item.id]) for item in items],
             prediction_seconds=0.0,
             started=datetime.now(UTC),
         ),

@@ -104,12 +104,13 @@ def _scores(report: Report, name: str, width: int, size: float) -> Markup:
     axes.set_yticks([])
     axes.set_xticks(places, [f"{bar.low:g}" for bar in bars])
     # A bar stands for the scores from its label up to the next: it begins half a place left of its label.
-    edge, top = report.judge.threshold * 10 - 0.5, 1.24 * max(totals)
-    axes.plot([edge, edge], [0, top], color=COLOURS["ink"], linewidth=1.3, dashes=(4, 3), clip_on=False)
-    side, shift = ("right", -6) if edge > 3 else ("left", 6)
-    axes.annotate(
-        f"passes from {report.judge.threshold:g}", (edge, top), (shift, 0), textcoords="offset points", ha=side,
-        va="top", color=COLOURS["muted"], annotation_clip=False,
-    )  # fmt: skip
+    if len({metric.threshold for metric in report.judge.metrics}) < 2:
+        edge, top = report.judge.threshold * 10 - 0.5, 1.24 * max(totals)
+        axes.plot([edge, edge], [0, top], color=COLOURS["ink"], linewidth=1.3, dashes=(4, 3), clip_on=False)
+        side, shift = ("right", -6) if edge > 3 else ("left", 6)
+        axes.annotate(
+            f"passes from {report.judge.threshold:g}", (edge, top), (shift, 0), textcoords="offset points", ha=side,
+            va="top", color=COLOURS["muted"], annotation_clip=False,
+        )  # fmt: skip
     told = ", ".join(f"{bar.low:g}: {total:,}" for bar, total in zip(bars, totals, strict=True) if total)
     return to_svg(figure, name=name, label=f"Samples by score: {told}")

@@ -7,7 +7,7 @@ from evals.reports.html import charts, learning, tables
 from evals.reports.html.frame import asset, render
 from evals.reports.html.samples import samples_json
 from evals.reports.html.wording import OUTCOMES
-from evals.reports.markdown import noise_in_words
+from evals.reports.in_words import MEASURES, noise_in_words
 from evals.reports.model import Report
 
 __all__ = ["html"]
@@ -21,6 +21,8 @@ def html(report: Report) -> str:
         script=asset("report.js"),
         colour=report.gate.outcome,
         report=report,
+        chat=report.task == "chat",
+        measures=MEASURES,
         outcome=OUTCOMES[report.gate.outcome],
         data=samples_json(report),
         charts=charts,

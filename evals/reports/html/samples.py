@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from evals.classic import OTHER
-from evals.reports.model import Report
+from evals.reports.html import tables
+from evals.reports.model import Report, SampleRow
 from fixtures.contracts.files import printable
 
 __all__ = ["samples_json"]
@@ -43,7 +45,8 @@ class _Strings:
 def samples_json(report: Report) -> Markup:
     """JSON for a ``<script type="application/json">``, which no text in it can close."""
     strings = _Strings()
-    labels = [printable(label) for label in report.classic.confusion.labels]
+    labels = [printable(label) for label in tables.labels(report)]
+    names = [metric.name for metric in report.judge.metrics]
     answers = {label: number for number, label in enumerate(labels) if label != OTHER}
     other = labels.index(OTHER) if OTHER in labels else -1
     samples = report.samples
@@ -54,17 +57,28 @@ def samples_json(report: Report) -> Markup:
         "id": [printable(sample.id) for sample in samples],
         "state": [STATES.index(sample.state) for sample in samples],
         "score": [_finite(sample.score) for sample in samples],
-        "row": [answers.get(printable(sample.expected), -1) for sample in samples],
-        "column": [answers.get(answer, other) for answer in predicted],
+        "row": [answers.get(printable(sample.group), -1) for sample in samples],
+        "column": [-1 if report.classic is None else answers.get(answer, other) for answer in predicted],
         "expected": [strings.place(sample.expected) for sample in samples],
         "predicted": [strings.place(answer) for answer in predicted],
         "confidence": [_finite(sample.prediction_score) for sample in samples],
         "reason": [strings.place(sample.reason or None) for sample in samples],
         "error": [strings.place(sample.error) for sample in samples],
         "raw": [strings.place(sample.raw) for sample in samples],
+        "metrics": [[metric.name, metric.threshold] for metric in report.judge.metrics],
+        **(_scores(samples, names, strings) if names else {}),
         "strings": list(strings),
     }
     return Markup(f"{_escaped(data)[:-1]},{_excerpts([printable(sample.text) for sample in samples])}}}")
+
+
+def _scores(samples: Sequence[SampleRow], names: Sequence[str], strings: _Strings) -> dict[str, list[Any]]:
+    """Score and reason of each metric, in the order of ``names``."""
+    rows = [sorted(sample.metrics, key=lambda metric: names.index(metric.name)) for sample in samples]
+    return {
+        "scores": [[_finite(metric.score) for metric in row] for row in rows],
+        "reasons": [[strings.place(metric.error or metric.reason) for metric in row] for row in rows],
+    }
 
 
 def _excerpts(texts: list[str]) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "cells",
     "conditions",
     "flat",
+    "labels",
     "largest_confusions",
     "minimum",
     "rate_condition",
@@ -108,12 +109,15 @@ class Cell(NamedTuple):
     shade: int
 
 
+def labels(report: Report) -> list[str]:
+    """What samples are filtered by: the confusion matrix's labels, or a chat model's categories."""
+    return report.classic.confusion.labels if report.classic else [row.category for row in report.categories]
+
+
 def cells(report: Report) -> list[list[Cell]]:
     """The confusion matrix."""
-    return [
-        [Cell(i, j, count, _shade(count, sum(row))) for j, count in enumerate(row)]
-        for i, row in enumerate(report.classic.confusion.matrix)
-    ]
+    matrix = report.classic.confusion.matrix if report.classic else []
+    return [[Cell(i, j, count, _shade(count, sum(row))) for j, count in enumerate(row)] for i, row in enumerate(matrix)]
 
 
 def _shade(count: int, total: int) -> int:

@@ -6,6 +6,8 @@
   const data = JSON.parse(byId("data").textContent);
   const total = data.id.length;
   const text = (place) => (place < 0 ? "" : data.strings[place]);
+  const chat = data.metrics.length > 0;
+  const names = chat ? ["Reference", "Answer", "Question"] : ["Expected", "Answered", "Text"];
 
   const view = { query: "", state: "", row: "", column: "", sort: "score", descending: false, page: 0 };
   let shown = []; // numbers of the samples that pass the filters, in order
@@ -39,7 +41,7 @@
   let haystack = null;
   function searchable() {
     haystack ??= data.id.map((id, i) =>
-      [id, text(data.expected[i]), text(data.predicted[i]), text(data.reason[i]), text(data.error[i]), data.text[i]]
+      [id, text(data.expected[i]), text(data.predicted[i]), text(data.reason[i]), text(data.error[i]), data.text[i], ...(chat ? data.reasons[i].map(text) : [])]
         .join("\n")
         .toLowerCase(),
     );
@@ -96,8 +98,8 @@
       element("th", { role: "rowheader", scope: "row", class: "cut-off" }, button),
       element("td", { role: "cell" }, element("span", { class: `state state-${state}` }, icon(stateIcons[state]), state)),
       element("td", { role: "cell", class: "score" }, score(data.score[i])),
-      element("td", { role: "cell", class: "cut-off", "data-name": "Expected" }, isolated(text(data.expected[i]))),
-      element("td", { role: "cell", class: "cut-off", "data-name": "Answered" }, isolated(text(data.predicted[i]))),
+      element("td", { role: "cell", class: "cut-off", "data-name": names[0] }, isolated(text(data.expected[i]))),
+      element("td", { role: "cell", class: "cut-off", "data-name": names[1] }, isolated(text(data.predicted[i]))),
       element("td", { role: "cell", class: "cut-off quiet" }, isolated(data.text[i].slice(0, 160).replace(/\s+/g, " "))),
     ];
     return element("tr", { role: "row", "data-sample": i }, ...cells);
@@ -110,14 +112,27 @@
     };
     const long = (content, name) => content && element("pre", { dir: "auto", tabindex: "0", role: "region", "aria-label": name }, content);
     const confidence = data.confidence[i];
-    fact("Expected", isolated(text(data.expected[i])));
-    fact("Answered", isolated(text(data.predicted[i])));
-    fact("Model's score", confidence === null ? "" : String(confidence));
-    fact("Judge's reason", text(data.reason[i]) && isolated(text(data.reason[i])));
+    const excerpt = (name, content) =>
+      fact(content.length < data.excerpt ? name : `${name}, its first ${NUMBER.format(data.excerpt)} characters`, long(content, name));
+    if (chat) {
+      excerpt("Question", data.text[i]);
+      excerpt("Answer", text(data.predicted[i]));
+      excerpt("Reference", text(data.expected[i]));
+      data.metrics.forEach(([name, threshold], k) => {
+        const found = data.scores[i][k];
+        const state = found === null ? "unscored" : found < threshold ? "failed" : "passed";
+        const badge = element("span", { class: `state state-${state}` }, icon(stateIcons[state]), `${score(found)} of ${score(threshold)}`);
+        fact(name, element("span", {}, badge, " ", isolated(text(data.reasons[i][k]))));
+      });
+    } else {
+      fact("Expected", isolated(text(data.expected[i])));
+      fact("Answered", isolated(text(data.predicted[i])));
+      fact("Model's score", confidence === null ? "" : String(confidence));
+      fact("Judge's reason", text(data.reason[i]) && isolated(text(data.reason[i])));
+    }
     fact("Error", text(data.error[i]) && isolated(text(data.error[i])));
     fact("Judge's raw answer", long(text(data.raw[i]), "Judge's raw answer"));
-    const whole = data.text[i].length < data.excerpt;
-    fact(whole ? "Text" : `Text, its first ${NUMBER.format(data.excerpt)} characters`, long(data.text[i], "Text"));
+    if (!chat) excerpt("Text", data.text[i]);
     fact("Link to this", element("a", { href: `#sample-${encodeURIComponent(data.id[i])}` }, isolated(data.id[i])));
     return element("tr", { role: "row", class: "detail", id: `detail-${i}` }, element("td", { role: "cell", colspan: "6" }, facts));
   }
