@@ -14,12 +14,13 @@ from evals.duel.orders import result_of
 from evals.duel.people import Said, read_people
 from evals.duel.settings import DuelOptions, DuelSettings
 from evals.duel.sheet import SIDES, read_sides
-from evals.evaluation import Display, DryRun
+from evals.evaluation import DryRun
 from evals.judges import open_judges
 from evals.judges.asking import Examined
 from evals.judging import Jury
 from evals.metrics.preference import PreferenceMetric
 from evals.reports.build import preflight_info
+from evals.tasks.base import Display
 from evals.verdicts import VerdictStore
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.manifest import library_versions

@@ -12,10 +12,15 @@ Which module to read for which kind:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evals.judges.base import Judge, JudgeFailure, Judgement, JudgeUnavailable
 from evals.judges.specs import Spec, read_specs
-from evals.settings import JudgeSettings
 from fixtures.contracts.errors import UserError
+
+if TYPE_CHECKING:
+    # The settings of an evaluation hold a candidate's, and a candidate's kinds share spellings with judges.
+    from evals.settings import JudgeSettings
 
 __all__ = ["Judge", "JudgeFailure", "JudgeUnavailable", "Judgement", "open_judges"]
 
