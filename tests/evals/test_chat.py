@@ -218,7 +218,7 @@ def test_texts_that_talk_to_the_judge_reach_it_as_one_line_of_data(evals, chat):
         judge = ["--judge", f"endpoint:judge@{server.url}/v1", "--gate", "every-sample"]
         asked = chat.metrics({"correctness": {}})
         run = evals.run(*judge, "--chat", str(chat.file), "--predictions", str(chat.answers_file), *asked)
-        prompts = [call.body["messages"][0]["content"] for call in server.calls]
+        prompts = [call.body["messages"][0]["content"] for call in server.calls if call.body]
 
     assert run.report["tally"] == {"passed": 0, "failed": 4, "unscored": 0}, run.output
     for prompt in prompts:
@@ -302,19 +302,20 @@ class TestTwoReports:
         assert merged["conflicts"] == []
 
 
-class TestProjections:
-    @pytest.fixture(scope="class")
-    def run(self, tmp_path_factory, request):
-        """One run that all of these look at: passed, failed and unscored rows."""
-        folder = tmp_path_factory.mktemp("projections")
-        chat = Chat(folder)
-        given = chat.given(20, 4, answer="Sigh")
-        asked = chat.metrics({"correctness": {"threshold": 0.6}, "style": {}, "max_words": {"most": 7}})
-        out = folder / "out"
-        command = [sys.executable, "-m", "pytest", "evals", "-p", "no:cacheprovider", *given, *asked, "--judge", TONE]
-        subprocess.run([*command, "--save-to", str(out)], cwd=ROOT, check=False, capture_output=True, timeout=120)
-        return out
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run that all tests of projections look at: passed and failed rows, by judge and rule."""
+    folder = tmp_path_factory.mktemp("projections")
+    chat = Chat(folder)
+    given = chat.given(20, 4, answer="Sigh")
+    asked = chat.metrics({"correctness": {"threshold": 0.6}, "style": {}, "max_words": {"most": 7}})
+    out = folder / "out"
+    command = [sys.executable, "-m", "pytest", "evals", "-p", "no:cacheprovider", *given, *asked, "--judge", TONE]
+    subprocess.run([*command, "--save-to", str(out)], cwd=ROOT, check=False, capture_output=True, timeout=120)
+    return out
 
+
+class TestProjections:
     def test_all_are_there(self, run):
         assert {path.name for path in run.iterdir()} >= set(FILES)
 
@@ -330,7 +331,8 @@ class TestProjections:
         data = {metric.name: metric for metric in failed.metrics_data}
         assert list(data) == ["correctness", "style", "max_words"]
         assert (data["style"].success, data["max_words"].success) == (False, True)
-        assert data["max_words"].evaluation_model == "rule"
+        raw = json.loads((run / "deepeval-result.json").read_text())["test_results"][0]["metrics_data"]
+        assert [metric["evaluation_model"] for metric in raw] == ["ToneJudge", "ToneJudge", "rule"]
 
     def test_csv_has_columns_for_each_metric(self, run):
         rows = list(csv.DictReader((run / "samples.csv").read_text().splitlines()))
