@@ -153,7 +153,7 @@ class TestSelection:
 
     def test_a_folder_above_starts_no_evaluation(self, evals, data):
         run = evals.run(*data, f"--ignore={ROOT / 'tests'}", target=".")
-        assert "1 skipped" in run.output
+        assert "2 skipped" in run.output
         assert not run.folder.exists()
 
 
