@@ -128,7 +128,8 @@ def _opened(name: str, save_to: Path, parameters: Mapping[str, Any], run_id: str
     except UserError:
         raise
     except Exception as error:  # each library has its own errors
-        raise UserError(f"--track {name} does not work: {in_a_line(error)}") from error
+        way_out = "; WANDB_MODE=offline needs no server" if name == "wandb" else ""
+        raise UserError(f"--track {name} does not work: {in_a_line(error)}{way_out}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,9 @@ __all__ = ["WeightsAndBiases"]
 
 PROJECT = "newsjudge"
 
+START_SECONDS = 30.0
+"""How long the start may wait for a server, before any training."""
+
 FINISH_SECONDS = 120.0
 """How long the end of a run may wait for a server: what is left can be sent with `wandb sync`."""
 
@@ -28,6 +31,8 @@ class WeightsAndBiases:
         # What it stages and caches stays with the run; a home directory may not be writable.
         os.environ.setdefault("WANDB_DATA_DIR", str(save_to / "wandb"))
         os.environ.setdefault("WANDB_CACHE_DIR", str(save_to / "wandb"))
+        # Before the settings below count, it tells where it found a login.
+        os.environ.setdefault("WANDB_SILENT", "true")
         import wandb
 
         self._wandb = wandb
@@ -47,6 +52,7 @@ class WeightsAndBiases:
                 disable_git=True,
                 disable_code=True,
                 x_disable_meta=True,
+                init_timeout=START_SECONDS,
                 finish_timeout=FINISH_SECONDS,
             ),
         )

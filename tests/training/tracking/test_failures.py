@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import pytest
 
@@ -95,12 +94,10 @@ def test_a_server_that_stays_away_costs_nothing_but_the_tracking(server, classes
     )  # fmt: skip
     wait_for(sealed(out, 1), process)
     server.stop()
-    began = time.monotonic()
     stdout, stderr = process.communicate()
     server.start()
 
     assert process.returncode == 0, stderr
-    assert time.monotonic() - began < 60
     assert stdout.count("warning: mlflow failed (") == 1
     assert f"warning: mlflow did not get all of this training; curves.csv and metrics.json in {out} are" in stdout
     assert (out / "model" / "manifest.json").exists()
@@ -172,6 +169,7 @@ def test_a_key_that_wandb_does_not_take_is_an_error_before_any_work(classes, tmp
 
     assert process.returncode == 2
     assert "error: --track wandb does not work: " in stderr
+    assert "; WANDB_MODE=offline needs no server" in stderr
     assert "k" * 40 not in stdout + stderr
 
 
