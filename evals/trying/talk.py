@@ -14,6 +14,7 @@ from evals.candidates.base import Answered
 from evals.trying.prompts import row_of
 from evals.trying.record import Record
 from evals.trying.side_by_side import facts
+from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
 
 __all__ = ["talk"]
@@ -40,8 +41,12 @@ class _Thread:
             write(text)
 
         row = row_of(turns)
-        self.candidate.source.ask([row], lambda _, answered: answers.append(answered), seed=seed, stream=piece)
-        (answered,) = answers
+        try:
+            self.candidate.source.ask([row], lambda _, answered: answers.append(answered), seed=seed, stream=piece)
+            (answered,) = answers
+        except UserError as error:
+            # A server may come back, and the conversation is still here.
+            answered = Answered(None, error=str(error))
         if answered.text is not None:
             self.turns = [*turns, {"role": "assistant", "content": answered.text}]
             record.add(self.candidate.name, row, answered, self.candidate.identity["seed"])
