@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from evals.__main__ import main
 from evals.reports import FILES
-from fixtures.judge_server import JudgeServer
+from fixtures.judge_server import Answer, JudgeServer, Status
 from tests.evals.chat_runs import Chat, conversation
 from tests.evals.conftest import ROOT
 from tests.evals.test_reports import SCHEMA
@@ -201,6 +201,33 @@ class TestMistakes:
         run = evals.run(*given)
         assert run.exit_code == 4
         assert "1 of 3 rows have no answer" in run.output
+
+
+class TestCandidates:
+    def test_a_row_that_could_not_be_answered_is_unscored_and_asked_again_later(self, evals, chat):
+        chat.rows([conversation(f"What about parcel {n}?", "It leaves today") for n in range(4)])
+        with JudgeServer([Answer("It leaves today"), Status(400), *[Answer("It leaves today")] * 20]) as server:
+            asked = ["--chat", str(chat.file), "--candidate", f"endpoint:tuned@{server.url}/v1"]
+            given = [*asked, "--candidate-concurrency", "1", "--gate", "every-sample"]
+            run = evals.run(*given)
+            assert run.exit_code == 1, run.output
+            assert run.report["tally"] == {"passed": 3, "failed": 0, "unscored": 1}
+            row = next(row for row in run.report["samples"] if row["state"] == "unscored")
+            assert row["error"].startswith("no answer: ")
+            assert row["measures"] is None
+            assert len((run.folder / "answers.jsonl").read_text().splitlines()) == 3
+            before = len(server.calls)
+            again = evals.run(*given)
+            assert (again.exit_code, again.report["tally"]["passed"]) == (0, 4)
+            assert len(server.calls) == before + 1
+        assert again.report["model"]["source"] == "endpoint"
+
+    def test_without_a_model_the_way_to_one_is_said(self, evals, chat, monkeypatch, tmp_path):
+        chat.rows([conversation("Hello?", "Yes")])
+        monkeypatch.chdir(tmp_path)
+        run = evals.run("--chat", str(chat.file))
+        assert run.exit_code == 4
+        assert "train one with `python -m training chat --config-file" in run.output
 
 
 HOSTILE = [

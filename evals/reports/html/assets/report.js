@@ -7,6 +7,8 @@
   const total = data.id.length;
   const text = (place) => (place < 0 ? "" : data.strings[place]);
   const chat = data.metrics.length > 0;
+  // Of a conversation its last question: system turns are the same in most rows.
+  const asked = (content) => (chat ? content.split(/(?:^|\n\n)user: /).pop() : content);
   const names = chat ? ["Reference", "Answer", "Question"] : ["Expected", "Answered", "Text"];
 
   const view = { query: "", state: "", row: "", column: "", sort: "score", descending: false, page: 0 };
@@ -100,7 +102,7 @@
       element("td", { role: "cell", class: "score" }, score(data.score[i])),
       element("td", { role: "cell", class: "cut-off", "data-name": names[0] }, isolated(text(data.expected[i]))),
       element("td", { role: "cell", class: "cut-off", "data-name": names[1] }, isolated(text(data.predicted[i]))),
-      element("td", { role: "cell", class: "cut-off quiet" }, isolated(data.text[i].slice(0, 160).replace(/\s+/g, " "))),
+      element("td", { role: "cell", class: "cut-off quiet" }, isolated(asked(data.text[i]).slice(0, 160).replace(/\s+/g, " "))),
     ];
     return element("tr", { role: "row", "data-sample": i }, ...cells);
   }
