@@ -156,9 +156,10 @@ def test_a_chat_model_is_tuned_and_adapter_and_merged_model_agree(training, chat
 def test_a_killed_training_ends_with_the_same_weights(training, chatty, tmp_path):
     line = [
         "prefer", "--train-file", str(DATA / "train.jsonl"), "--eval-file", str(DATA / "eval.jsonl"), "--base-model",
-        str(chatty), "--lora-dropout", "0.2", "--learning-rate", "1e-4", "--epochs", "8", "--precision", "fp32",
+        str(chatty), "--lora-dropout", "0.2", "--learning-rate", "1e-4", "--epochs", "4", "--precision", "fp32",
     ]  # fmt: skip
     whole = training(*line, "--save-to", str(tmp_path / "whole"))
+    assert whole.code == 0, whole.stderr
     out = tmp_path / "killed"
     process = subprocess.Popen(
         [sys.executable, "-m", "training", *line, "--save-to", str(out)],

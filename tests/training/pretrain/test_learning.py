@@ -95,10 +95,11 @@ def test_a_chat_model_goes_on_and_adapter_and_merged_model_agree(training, model
 def test_a_killed_training_ends_with_the_same_weights(training, models, tmp_path):
     line = [
         "pretrain", "--train-files", str(DATA), "--base-model", str(models("llama")), "--lora-dropout", "0.2",
-        "--learning-rate", "1e-2", "--epochs", "12", "--max-length", "200", "--gradient-accumulation", "1",
+        "--learning-rate", "1e-2", "--epochs", "8", "--max-length", "200", "--gradient-accumulation", "1",
         "--precision", "fp32",
     ]  # fmt: skip
     whole = training(*line, "--save-to", str(tmp_path / "whole"))
+    assert whole.code == 0, whole.stderr
     out = tmp_path / "killed"
     process = subprocess.Popen(
         [sys.executable, "-m", "training", *line, "--save-to", str(out)],
