@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from evals.judges.specs import read_remote
 from fixtures.contracts.errors import UserError
 from fixtures.conversations.answers import ANSWERS
 
 __all__ = ["KINDS", "CandidateSpec", "read_spec"]
-
-Kind = Literal["folder", "answers", "hf", "openai", "endpoint", "ollama"]
 
 KINDS = {
     "FOLDER": "a chat model made by `python -m training chat`, in this process",
@@ -28,7 +26,8 @@ class CandidateSpec(NamedTuple):
     """A candidate: its kind, the file, folder or model, and the server's address."""
 
     text: str
-    kind: Kind
+    kind: str
+    """folder, answers, hf, openai, endpoint or ollama."""
     target: str
     url: str = ""
 
@@ -38,7 +37,7 @@ def read_spec(text: str) -> CandidateSpec:
     kind, _, rest = text.partition(":")
     if kind in ("openai", "endpoint", "ollama"):
         spec = read_remote(text, "--candidate")
-        return CandidateSpec(text, kind, spec.target, spec.url)  # type: ignore[arg-type]
+        return CandidateSpec(text, kind, spec.target, spec.url)
     if kind == "hf" and rest:
         return CandidateSpec(text, "hf", rest)
     path = Path(text)
