@@ -18,7 +18,7 @@ from fixtures.contracts.settings import add_options, load_settings
 
 __all__ = ["add_parser", "run"]
 
-_CODES = "exit 0; with --margin 0 no worse, 3 worse, 4 undecided; 5 if too many rows have no verdict"
+_CODES = "exit code 0; with --margin: 0 if B is no worse, 3 worse, 4 undecided; 5 if too many rows have no verdict"
 
 
 def add_parser(commands: Any) -> None:
