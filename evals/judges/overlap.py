@@ -6,15 +6,11 @@ one that repeats its words wins: good for seeing a duel, not for deciding one.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-
 from evals.judges.comparisons import Comparison
+from evals.text_measures import token_f1
 
-__all__ = ["prefer", "token_f1"]
+__all__ = ["prefer"]
 
-# Scripts without blanks between words count by the character.
-_TOKENS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _EQUAL = 0.05
 """Answers whose F1 differs by less are equally good."""
 
@@ -31,15 +27,3 @@ def prefer(comparison: Comparison) -> tuple[int, str]:
     step = max(1, min(5, round(lead * 10)))
     better, score = ("1", 5 + step) if first > second else ("2", 5 - step)
     return score, f"Answer {better} is closer to the reference by rule ({figures})."
-
-
-def token_f1(answer: str, reference: str) -> float:
-    """Harmonic mean of precision and recall of ``answer``'s tokens, in any order; 1 if neither has any.
-
-    As SQuAD's F1 (Rajpurkar et al. 2016, EMNLP), with all words
-    counted, articles too.
-    """
-    ours, theirs = (Counter(_TOKENS.findall(text.casefold())) for text in (answer, reference))
-    if not ours or not theirs:
-        return float(ours == theirs)
-    return 2 * (ours & theirs).total() / (ours.total() + theirs.total())

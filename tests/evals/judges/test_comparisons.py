@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evals.judges.answers import SCHEMA, parse_answer
 from evals.judges.base import Question
 from evals.judges.comparisons import Comparison
-from evals.judges.overlap import prefer, token_f1
+from evals.judges.overlap import prefer
 from evals.judges.rubric import RubricJudge, read_taxonomy
 from evals.metrics.preference import PreferenceMetric
 from evals.verdicts import Asked
@@ -80,24 +80,6 @@ class TestPrompt:
 
 
 class TestOverlap:
-    @pytest.mark.parametrize(
-        ("answer", "reference", "expected"),
-        [
-            ("the cat sat", "the cat sat", 1.0),
-            ("The cat sat!", "the CAT sat", 1.0),
-            ("a b", "c d", 0.0),
-            # 2 of 3 and 2 of 4 tokens in common: 2 * 2 / 7.
-            ("a b x", "a b c d", 4 / 7),
-            ("a a a", "a", 0.5),
-            ("", "", 1.0),
-            ("", "a", 0.0),
-            # Four characters of five each.
-            ("送料無料で", "送料無料だ", 0.8),
-        ],
-    )
-    def test_token_f1(self, answer, reference, expected):
-        assert token_f1(answer, reference) == pytest.approx(expected)
-
     @given(texts, texts, texts)
     def test_the_rule_has_no_favourite_place(self, first, second, reference):
         comparison = Comparison("", first, second, reference)
