@@ -63,12 +63,14 @@ def rows_for_raters(drawn: Sequence[tuple[SampleRow, str]], *, blind: bool) -> l
 def _odd(report: Report, rows: Sequence[SampleRow], number: int) -> list[SampleRow]:
     """The oddest of ``rows``: each kind in turn, and of each kind one sample of every pair before a second one."""
     flipped = {(pair.predicted, pair.expected) for pair in report.pairs if pair.flipped}
-    kinds: tuple[Callable[[SampleRow], bool], ...] = (
+    kinds: list[Callable[[SampleRow], bool]] = [
         lambda row: row.state == "failed" and row.predicted == row.expected,
-        lambda row: row.state == "passed" and row.predicted != row.expected,
         lambda row: (row.predicted, row.expected) in flipped,
         lambda row: row.state == "unscored",
-    )
+    ]
+    if report.task != "chat":
+        # There, other words than the reference's are nothing odd.
+        kinds.insert(1, lambda row: row.state == "passed" and row.predicted != row.expected)
     odd = [_spread([row for row in rows if is_of(row)]) for is_of in kinds]
     near = sorted(rows, key=lambda row: _distance(row, report.judge.threshold))
     in_turn = (row for turn in zip_longest(*odd) for row in turn if row is not None)

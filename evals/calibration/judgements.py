@@ -42,7 +42,7 @@ class JudgeData:
 
 
 def judged_report(report: Report, *, name: str, digest: str, confidence: float) -> JudgeData:
-    """The verdicts of a report; its groups are the expected categories."""
+    """The verdicts of a report; its groups are its categories."""
     samples = [
         Judged(
             id=row.id,
@@ -50,7 +50,7 @@ def judged_report(report: Report, *, name: str, digest: str, confidence: float) 
             passed=None if row.state == "unscored" else row.state == "passed",
             score=row.score,
             reason=row.reason,
-            group=row.expected,
+            group=row.group,
             about=f"answered {row.predicted}, expected {row.expected}",
             text=row.text,
         )

@@ -49,7 +49,16 @@ class Truth:
 
 
 def of_report(report: Report) -> Truth:
-    """The data set's own labels: an answer is right if it equals the expected one."""
+    """The data set's own labels: an answer is right if it equals the expected one.
+
+    Raises UserError for a report on chat: an answer may be right in other words
+    than its reference.
+    """
+    if report.task == "chat":
+        raise UserError(
+            "a report on chat has references and no labels, so only people can say how often its judge errs: "
+            "--ratings FILE (python -m evals label draw)"
+        )
     notes = []
     if report.judge.threshold <= _RELATED:
         notes.append(

@@ -303,6 +303,25 @@ class TestTwoReports:
         assert "correctness: 85.0% against 83.3%" in " ".join(said.split())
         assert "accuracy" not in said
 
+    def test_a_judge_is_held_to_people_not_to_the_words_of_references(self, evals, chat, tmp_path, capsys):
+        folder = evals.run(*chat.given(20, 10), "--fail-on", "never").folder
+        assert main(["calibrate", str(folder)]) == 2
+        assert "only people can say how often its judge errs: --ratings FILE" in capsys.readouterr().err
+
+        sheet = tmp_path / "sheet.csv"
+        assert main(["label", "draw", str(folder), "--count", "20", "--output", str(sheet)]) == 0
+        with sheet.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        rated = [row | {"rating": "pass" if row["predicted"] == row["expected"] else "fail"} for row in rows]
+        with sheet.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(rated)
+        capsys.readouterr()
+        assert main(["calibrate", str(folder), "--ratings", str(sheet)]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "agrees with the truth (accuracy) 100.0%" in said
+
     def test_other_metrics_are_another_measure(self, evals, chat, tmp_path, capsys):
         given = chat.given(10, 0)
         before = evals.run(*given, "--fail-on", "never").folder.rename(tmp_path / "before")
