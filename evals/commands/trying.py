@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic_settings import SettingsConfigDict
 from rich.console import Console
 from rich.progress import Progress
 
@@ -26,12 +25,6 @@ __all__ = ["add_parser"]
 
 # Nothing is kept of a quick look but what --save names.
 OPTIONS = frozenset(CandidateSettings.model_fields) - {"save_to", "candidate_revision"}
-
-
-class _Known(Settings, CandidateSettings):
-    """What the environment may name."""
-
-    model_config = SettingsConfigDict(protected_namespaces=())
 
 
 def add_parser(commands: Any) -> None:
@@ -63,7 +56,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from evals.trying.talk import talk
 
     given = {name: getattr(options, name) for name in OPTIONS}
-    settings, _ = load_settings(CandidateSettings, given, whole=_Known)
+    settings, _ = load_settings(CandidateSettings, given, whole=Settings)
     _check(options, settings)
     rows = _rows(options)
     candidates = open_candidates(options.candidates, settings)

@@ -13,8 +13,13 @@ from evals.settings import JudgeSettings, Settings
 __all__ = ["OPTIONS", "DuelOptions", "DuelSettings"]
 
 
-class DuelSettings(Settings, CandidateSettings):
+class DuelSettings(Settings):
     """How rows are drawn and judged, as in an evaluation, and how candidates are asked."""
+
+    @model_validator(mode="after")
+    def _one_task(self) -> DuelSettings:
+        """In place of an evaluation's: here, what is asked of chat models needs no ``--chat``."""
+        return self
 
 
 OPTIONS = frozenset(JudgeSettings.model_fields) - {"taxonomy"} | frozenset(CandidateSettings.model_fields)

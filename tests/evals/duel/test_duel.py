@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import evals.duel.model
+from evals.candidates import CandidateSettings
 from evals.duel.model import Duel
 from evals.duel.orders import outcome_of, place_of
 from evals.statistics import paired_difference
@@ -273,6 +274,22 @@ class TestFiles:
         assert held.outcomes == ["A", "B"]
         assert "a rule and no LLM" in held.output
         assert held.duel["judge"]["members"][0]["is_llm"] is False
+
+
+def test_every_option_of_a_candidate_is_one_of_a_duel(arena, tmp_path):
+    """Which `pytest evals` takes with ``--chat`` alone."""
+    arena.answers([("reference 0", "something else")], references=["reference 0"])
+    key = tmp_path / "key"
+    key.write_text("k")
+    values = {
+        "device": "cpu", "precision": "fp32", "max_new_tokens": 8, "temperature": 0.5, "candidate_seed": 1,
+        "candidate_key_file": key, "candidate_revision": "r", "candidate_concurrency": 2, "candidate_timeout": 9,
+        "candidate_retries": 1, "allow_unmanifested": None,
+    }  # fmt: skip
+    assert values.keys() == CandidateSettings.model_fields.keys() - {"save_to"}
+    options = [f"--{name.replace('_', '-')}" for name in values]
+    given = [part for pair in zip(options, values.values(), strict=True) for part in pair if part is not None]
+    assert arena.hold(*map(str, given)).outcomes == ["A"]
 
 
 def test_the_shipped_example_says_what_the_documentation_says(arena):
