@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 EVALS = Path(__file__).resolve().parent
 ANSWERS: pytest.StashKey[Answers] = pytest.StashKey()
+TESTS = {"test_category_precision.py": "needs no --chat", "test_chat_answers.py": "needs --chat FILE"}
+"""The test of each task, and when it is run."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,15 +76,14 @@ def _paths(config: pytest.Config) -> list[Path]:
 
 def _refuse_other_tests(config: pytest.Config, session: Answers) -> None:
     """A test that is named and is not this run's would be empty. Raises UserError."""
-    tests = {"test_category_precision.py": "needs no --chat", "test_chat_answers.py": "needs --chat FILE"}
     for path in _paths(config):
-        if path.parent == EVALS and path.name in tests and path.name != session.test():
-            raise UserError(f"{path.name} {tests[path.name]}")
+        if path.parent == EVALS and path.name in TESTS and path.name != session.test():
+            raise UserError(f"{path.name} {TESTS[path.name]}")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The tests of other tasks are not this run's."""
-    if collection_path.parent != EVALS or not collection_path.name.startswith("test_"):
+    """The tests of other tasks are not this run's; tests of the user's own are."""
+    if collection_path.parent != EVALS or collection_path.name not in TESTS:
         return None
     answers = config.stash.get(ANSWERS, None)
     return True if answers is not None and collection_path.name != answers.test() else None

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,6 +186,23 @@ def test_a_failing_sample_says_what_went_wrong(evals, options):
     assert "CategoryPrecision 0.5 < 0.8: expected sci.space, got sci.med" in run.output
     assert "reason: Not the expected category, but both are about the sciences." in run.output
     assert "text:   the orbit of the moon" in run.output
+
+
+def test_a_test_of_the_users_own_counts_beside_the_gate(evals, tmp_path):
+    """In a copy: a file here would be every other test's, too."""
+    home = tmp_path / "home"
+    shutil.copytree(ROOT / "evals", home / "evals", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("fixtures", "conftest.py", "pyproject.toml"):
+        (home / name).symlink_to(ROOT / name)
+    (home / "evals" / "test_ours.py").write_text("def test_ours():\n    assert False, 'not yet'\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "evals", "-p", "no:cacheprovider", *evals.data(pairs(57, 3)),
+         "--save-to", str(evals.out)],
+        cwd=home, env=evals.environment | {"PYTHONPATH": str(home)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "AssertionError: not yet" in run.stdout, run.stdout[-2000:]
+    assert '"outcome": "pass"' in (evals.out / "verdict.json").read_text()
+    assert run.returncode == 1
 
 
 def test_deepeval_test_run_is_the_same_evaluation(evals):
