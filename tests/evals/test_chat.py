@@ -193,7 +193,7 @@ class TestMistakes:
         chat.answers_file.write_text('{"id": "nobody", "answer": "x"}\n')
         run = evals.run(*given)
         assert run.exit_code == 4
-        assert 'line 1: there is no row "nobody"' in run.output
+        assert "line 1: the data have no row of this id" in run.output
 
     def test_a_row_that_nobody_answered(self, evals, chat):
         given = chat.given(3, 0)
