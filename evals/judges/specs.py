@@ -11,7 +11,8 @@ from fixtures.contracts.errors import UserError
 __all__ = ["KINDS", "Spec", "read_remote", "read_specs"]
 
 KINDS = {
-    "rubric": "the metric's rubric applied by rules to category names; embedded, deterministic, no LLM",
+    "rubric": "rules, no LLM: the metric's rubric applied to category names; of chat answers, the words they share "
+    "with the reference; embedded, deterministic",
     "ollama:MODEL[@URL]": "a model that Ollama has pulled, e.g. ollama:llama3.2; URL: OLLAMA_HOST or this machine",
     "openai:MODEL": "OpenAI's API; the key in OPENAI_API_KEY or --judge-key-file; the server in OPENAI_BASE_URL",
     "endpoint:MODEL@URL": "any OpenAI-compatible server (vLLM, llama.cpp, LiteLLM, transformers serve, Ollama's "
