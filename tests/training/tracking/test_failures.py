@@ -73,8 +73,10 @@ def test_a_server_that_comes_back_gets_what_it_missed(server, classes, tmp_path,
         wait_for(sealed(out, 1), process)
         server.stop()
         wait_for(lambda: "warning: mlflow failed" in told.read_text(), process)
-        assert process.poll() is None
+        # On a busy machine the server takes longer to come back than the training to end.
+        process.send_signal(signal.SIGSTOP)
         server.start()
+        process.send_signal(signal.SIGCONT)
         _, stderr = process.communicate()
     assert process.returncode == 0, stderr
 
