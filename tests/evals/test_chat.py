@@ -410,7 +410,7 @@ def test_a_killed_run_goes_on_where_it_was(evals, chat, tmp_path):
     environment = evals.environment | {"FAKE_JUDGE_SECONDS": "0.2", "FAKE_JUDGE_LOG": str(log)}
     command = [sys.executable, "-m", "pytest", "evals", "-p", "no:cacheprovider", *given, "--save-to", str(evals.out)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (not log.exists() or log.read_text().count("\n") < 8) and time.monotonic() < deadline:
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)

@@ -91,7 +91,7 @@ def test_kill_minus_nine_repeats_nothing_that_was_answered(evals, tmp_path):
     """Counted at the server: a judgement that had been answered is never asked again, except those in flight."""
     log = tmp_path / "answered"
     server = subprocess.Popen(
-        [sys.executable, "-m", "fixtures.judge_server", "--latency", "0.05", "--log", str(log)],
+        [sys.executable, "-m", "fixtures.judge_server", "--latency", "0.15", "--log", str(log)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -111,7 +111,7 @@ def test_kill_minus_nine_repeats_nothing_that_was_answered(evals, tmp_path):
     try:
         for goal in (10, 30):
             run = subprocess.Popen(command, cwd=ROOT, env=evals.environment, stdout=subprocess.DEVNULL)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while len(answered()) < goal and time.monotonic() < deadline:
                 time.sleep(0.02)
             os.kill(run.pid, signal.SIGKILL)

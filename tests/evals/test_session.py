@@ -282,7 +282,7 @@ def test_kill_during_judging_repeats_no_finished_judgement(evals, tmp_path):
     environment = evals.environment | {"FAKE_JUDGE_SECONDS": "0.1", "FAKE_JUDGE_LOG": str(log)}
     command = [sys.executable, "-m", "pytest", "evals", "-p", "no:cacheprovider", "--save-to", str(evals.out), *options]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while (not log.exists() or len(log.read_text().splitlines()) < 10) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)

@@ -40,7 +40,7 @@ def stopped(evals, options, *, when, start=None):
         preexec_fn=start,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not when():
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline

@@ -211,6 +211,6 @@ def test_27000_pairs_take_seconds(run, tmp_path):
         {"id": row.id, "rater": r, "rating": int(row.expected == row.predicted)} for row in report.samples for r in "ab"
     ]
     ratings = write_jsonl(tmp_path / "r.jsonl", rows)
-    started = time.perf_counter()
+    started = time.process_time()
     run(tmp_path, "--ratings", ratings, "--json", tmp_path / "c.json")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -68,7 +68,7 @@ class TestJudge:
         with JudgeServer(judge=Judge(score=longer, latency=0.05), log=log) as server:
             judge = f"endpoint:judge@{server.url}/v1"
             process = arena.start("--judge-concurrency", "2", judge=judge)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while server.answered < 20:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
@@ -88,7 +88,7 @@ class TestJudge:
         with JudgeServer(judge=Judge(score=longer, latency=0.05)) as server:
             judge = f"endpoint:judge@{server.url}/v1"
             process = arena.start("--judge-concurrency", "2", judge=judge)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while server.answered < 20:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

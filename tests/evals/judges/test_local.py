@@ -477,15 +477,15 @@ class TestBatches:
         async def run():
             judge = open_local_judge(f"hf:{gpt2}", settings(judge_max_tokens=400))
             answers = asyncio.gather(*[judge.answer(question(prompt)) for prompt in PROMPTS[:3]])
-            longest, last = 0.0, time.monotonic()
+            turns = 0
             while not answers.done():
                 await asyncio.sleep(0.005)
-                now = time.monotonic()
-                longest, last = max(longest, now - last), now
+                turns += 1
             await judge.close()
-            return longest
+            return turns
 
-        assert asyncio.run(run()) < 0.5
+        # Thousands; one or two if an answer were drawn in the loop.
+        assert asyncio.run(run()) > 100
 
     def test_closing_stops_what_is_being_answered(self, gpt2, monkeypatch):
         began = threading.Event()
@@ -504,7 +504,8 @@ class TestBatches:
 
         failures, seconds = asyncio.run(run())
         assert all(isinstance(failure, JudgeFailure) for failure in failures)
-        assert seconds < 2
+        # Ten seconds and more, if each of the tokens were still drawn.
+        assert seconds < 8
 
     def test_an_interrupted_run_ends_at_once(self, gpt2, monkeypatch):
         began = threading.Event()
@@ -519,7 +520,7 @@ class TestBatches:
 
         # Leaving a loop cancels its tasks, and waits for its threads.
         cancelled = asyncio.run(run())
-        assert time.monotonic() - cancelled < 2
+        assert time.monotonic() - cancelled < 8
 
 
 def slowly(call, began):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import Counter
 
 import pytest
@@ -176,7 +175,9 @@ def test_a_job_that_is_cancelled_while_watched(desk):
     goes_wrong(desk, jobs=[JobPlan(outcome="hanging")])
     job = desk.job("--train-file", desk.conversations(10))
     watching = desk.start("watch", job, "--poll-seconds", "0.05")
-    time.sleep(1)
+    assert watching.stdout
+    while "started" not in watching.stdout.readline():
+        pass
 
     cancelled = desk.run("cancel", job)
     stdout, stderr = watching.communicate(timeout=30)
