@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,6 +52,18 @@ def environment(**extra: str) -> dict[str, str]:
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "training", "classify", *arguments]
+
+
+def killed_after(checkpoints: int, out: Path, line: Sequence[str]) -> None:
+    """Run a command that trains to ``out``, and kill -9 it once it has so many checkpoints."""
+    process = subprocess.Popen(line, env=environment(CI="1"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 180
+    while len(list(out.glob("checkpoints/checkpoint-*/complete.json"))) < checkpoints:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
 
 
 def write_dataset(folder: Path, train: Sequence[tuple[str, str]], test: Sequence[tuple[str, str]]) -> Path:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from fixtures.contracts.files import sha256_file
-from tests.training.conftest import command, environment
+from tests.training.conftest import command, killed_after
 from training.checkpoints import newest_checkpoint, open_checkpoints, seal
 
 pytestmark = pytest.mark.slow
@@ -19,24 +16,13 @@ pytestmark = pytest.mark.slow
 LONG = ("--epochs", "30", "--batch-tokens", "512")
 
 
-def killed_after(checkpoints: int, out: Path, line: list[str]) -> None:
-    process = subprocess.Popen(command(*line), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while len(list(out.glob("checkpoints/checkpoint-*/complete.json"))) < checkpoints:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-
-
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_killed_training_ends_with_the_same_weights(classify, options, tmp_path, gpt2_folder, method):
     arguments = ["--base-model", str(gpt2_folder), "--method", method, "--lora-rank", "4", *LONG]
     whole = classify(*arguments, "--save-to", str(tmp_path / "whole"))
     out = tmp_path / "killed"
     line = [part for key, value in options.items() if key not in arguments for part in (key, value)]
-    killed_after(2, out, [*line, *arguments, "--save-to", str(out)])
+    killed_after(2, out, command(*line, *arguments, "--save-to", str(out)))
     resumed = classify(*arguments, "--save-to", str(out))
 
     assert resumed.code == 0, resumed.stderr
@@ -50,7 +36,7 @@ def test_a_killed_training_ends_with_the_same_weights(classify, options, tmp_pat
 def test_other_settings_start_anew_and_say_so(classify, options, tmp_path):
     out = tmp_path / "out"
     line = [part for key, value in options.items() for part in (key, value)]
-    killed_after(1, out, [*line, *LONG, "--save-to", str(out)])
+    killed_after(1, out, command(*line, *LONG, "--save-to", str(out)))
     run = classify("--seed", "7")
 
     assert run.code == 0, run.stderr

@@ -6,13 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from safetensors.torch import load_file
 
 from fixtures.contracts.files import sha256_file
-from tests.training.conftest import environment
+from tests.training.conftest import environment, killed_after
 from training.causal.trainer import RowTrainer
 
 pytestmark = pytest.mark.slow
@@ -27,25 +26,15 @@ def line(few, models, out, *more):
     ]  # fmt: skip
 
 
-def kill_after(checkpoints, out, arguments):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "training", *arguments],
-        env=environment(CI="1"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    deadline = time.monotonic() + 180
-    while len(list(out.glob("checkpoints/checkpoint-*/complete.json"))) < checkpoints:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+def command(arguments):
+    return [sys.executable, "-m", "training", *arguments, "--precision", "fp32", "--min-steps", "0"]
 
 
 @pytest.mark.parametrize("more", [(), ("--packing", "--max-length", "200")], ids=["rows", "packed"])
 def test_a_killed_training_ends_with_the_same_weights(chat, few, models, tmp_path, more):
     whole = chat(*line(few, models, tmp_path / "whole", *more)[1:])
     out = tmp_path / "killed"
-    kill_after(2, out, [*line(few, models, out, *more), "--precision", "fp32", "--min-steps", "0"])
+    killed_after(2, out, command(line(few, models, out, *more)))
     resumed = chat(*line(few, models, out, *more)[1:])
 
     assert resumed.code == 0, resumed.stderr
@@ -74,7 +63,7 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(chat, monkeypatch):
 
 def test_other_conversations_start_anew(chat, few, models, tmp_path):
     out = tmp_path / "killed"
-    kill_after(1, out, [*line(few, models, out), "--precision", "fp32", "--min-steps", "0"])
+    killed_after(1, out, command(line(few, models, out)))
     run = chat(*line({**few, "--train-file": few["--eval-file"]}, models, out)[1:], "--epochs", "1")
 
     assert run.code == 0, run.stderr

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -17,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from fixtures.contracts.files import sha256_file
 from fixtures.contracts.manifest import verify_model_folder
-from tests.training.conftest import environment
+from tests.training.conftest import environment, killed_after
 from tests.training.prefer.conftest import DATA
 from training.prefer.trainer import PreferenceTrainer
 
@@ -161,17 +159,7 @@ def test_a_killed_training_ends_with_the_same_weights(training, chatty, tmp_path
     whole = training(*line, "--save-to", str(tmp_path / "whole"))
     assert whole.code == 0, whole.stderr
     out = tmp_path / "killed"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "training", *line, "--save-to", str(out)],
-        env=environment(CI="1"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    deadline = time.monotonic() + 180
-    while len(list(out.glob("checkpoints/checkpoint-*/complete.json"))) < 2:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    killed_after(2, out, [sys.executable, "-m", "training", *line, "--save-to", str(out)])
     resumed = training(*line, "--save-to", str(out))
 
     assert resumed.code == 0, resumed.stderr
