@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -24,16 +23,18 @@ from evals.commands import (
     trying,
     verdicts,
 )
-from fixtures.contracts.errors import UserError
-from fixtures.contracts.termination import INTERRUPTED, terminable
+from fixtures.contracts.ending import ended
+from fixtures.contracts.parser import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; a user's mistake is one line and 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m evals",
-        description="Judges, verdicts, gates and reports. To evaluate: pytest evals",
-        allow_abbrev=False,
+    return ended(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = Parser(
+        prog="python -m evals", description="Judges, verdicts, gates and reports. To evaluate: pytest evals"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (
@@ -56,15 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # What is printed is names, texts and figures of others: nothing in it is markup or to be coloured.
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    try:
-        with terminable():
-            return int(options.run(options, console))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return int(options.run(options, console))
 
 
 if __name__ == "__main__":

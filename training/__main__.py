@@ -6,7 +6,6 @@ the messages for mistakes come at once.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import logging
 import os
@@ -16,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fixtures.contracts.errors import UserError
+from fixtures.contracts.ending import ended
+from fixtures.contracts.parser import Parser
 from fixtures.contracts.settings import add_options, load_settings
-from fixtures.contracts.termination import INTERRUPTED, terminable
 from training.causal.settings import CausalSettings
 from training.chat.settings import ChatSettings
 from training.errors import TrainingFailed
@@ -32,20 +31,17 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command; 0 if it succeeded, 2 for a mistake of the user, 1 for a failed training, 130 if stopped."""
+    return ended(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
-        with terminable():
-            return int(command(options))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return int(command(options))
     except TrainingFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt as interruption:
-        print(str(interruption) or "interrupted", file=sys.stderr)
-        return INTERRUPTED
 
 
 _SETTINGS_AND_RESUMING = (
@@ -77,10 +73,8 @@ _CAUSAL: tuple[tuple[str, type[CausalSettings], str, str], ...] = (
 """Fine-tuning of language models: name, settings, help, description. The story is training.<name>.story.<name>."""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training", description="Fine-tune language models.", allow_abbrev=False
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="python -m training", description="Fine-tune language models.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     classify = commands.add_parser(
         "classify",

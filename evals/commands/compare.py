@@ -18,7 +18,7 @@ from fixtures.contracts.files import write_json
 
 __all__ = ["add_compare_options", "add_parser", "add_storage", "run", "run_comparison"]
 
-_CODES = "exit 0; with --margin 0 no worse, 3 worse, 4 undecided"
+_CODES = "exit 0, or with --margin: 0 if it is no worse, 3 if it is worse, 4 if that is undecided"
 
 
 def add_parser(commands: Any) -> None:

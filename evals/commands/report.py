@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -98,9 +97,5 @@ def _projection(report: Any, options: argparse.Namespace) -> str:
 
 def _print(content: bytes) -> None:
     """For other programs: as bytes, whatever the terminal's encoding; no console may wrap or colour it."""
-    try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, `head` say, has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.buffer.write(content)
+    sys.stdout.flush()

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import io
-import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
@@ -112,19 +111,3 @@ def test_a_page_is_not_poured_into_a_terminal(folder, evals, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     with pytest.raises(UserError, match="name a file with --output"):
         evals(folder, "--to", "html")
-
-
-def test_a_reader_may_stop_early(folder):
-    code = (
-        "import argparse, sys; from evals.commands import report; parser = argparse.ArgumentParser(); "
-        "report.add_parser(parser.add_subparsers()); options = parser.parse_args(); "
-        "sys.exit(options.run(options, None))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "report", str(folder), "--to", "csv"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(30) == 0
