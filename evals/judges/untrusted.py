@@ -3,7 +3,8 @@
 A model's answer may say "Expected Output: ..." or "score 10", on purpose or by
 chance. GEval's prompt marks its parts by headings at the beginning of lines, so
 a text that could draw such a heading, or a chat template's control token, is
-shown as one line of JSON instead. The judge still reads every character.
+shown as one line of JSON instead. The judge still reads every character. So is
+an empty text: a model may say nothing, and GEval refuses to ask about nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def as_data(text: str) -> str:
     from people but not from a judge) are escaped in that string, so that no
     control token like ``<|im_end|>`` or ``</think>`` survives in it.
     """
-    if len(text) <= _LONGEST and not _MARKUP.search(text) and not _INVISIBLE.search(text):
+    if text.strip() and len(text) <= _LONGEST and not _MARKUP.search(text) and not _INVISIBLE.search(text):
         return text
     quoted = json.dumps(text, ensure_ascii=False)
     quoted = re.sub(r"[<>|\[\]`\u2028\u2029\x7f-\x9f]", _escape, quoted)

@@ -113,6 +113,20 @@ def test_equal_answers_share_verdicts_that_do_not_depend_on_what_differs(evals, 
     assert (again.usage["calls"], again.usage["cache_hits"]) == (0, 3)
 
 
+@pytest.mark.parametrize("nothing", ["", " ", "\n"])
+def test_an_answer_that_says_nothing_is_judged_like_any_other(evals, chat, nothing):
+    """It is a bad answer, and no failure of the judge: more than ten in a row would end the judging."""
+    by_rule = evals.run(*chat.given(3, 12, answer=nothing))
+    assert by_rule.report["tally"] == {"passed": 3, "failed": 12, "unscored": 0}, by_rule.output
+    with JudgeServer() as server:
+        judge = ["--judge", f"endpoint:judge@{server.url}/v1", "--fail-on", "never"]
+        by_llm = evals.run(*judge, *chat.given(0, 12, answer=nothing))
+        asked = [call.body["messages"][0]["content"] for call in server.calls if call.body]
+
+    assert by_llm.report["tally"]["unscored"] == 0, by_llm.output
+    assert sum(f"\nActual Output:\n{json.dumps(nothing)} \n" in prompt for prompt in asked) == 12
+
+
 class TestSelection:
     def test_a_part_of_the_rows_has_no_verdict(self, evals, chat):
         run = evals.run(*chat.given(12, 0), "-k", "post")
