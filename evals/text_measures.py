@@ -33,7 +33,16 @@ from fixtures.contracts.errors import UserError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TextMeasure", "TextScores", "require_libraries", "text_measures", "text_scores", "token_f1", "words"]
+__all__ = [
+    "TextMeasure",
+    "TextScores",
+    "require_libraries",
+    "spaced",
+    "text_measures",
+    "text_scores",
+    "token_f1",
+    "words",
+]
 
 _FEWEST = 20
 """Samples below which redrawing them says nothing of the width of an interval."""
@@ -109,7 +118,7 @@ def require_libraries() -> None:
 def text_scores(answer: str, reference: str) -> TextScores:
     """``answer`` beside ``reference``."""
     rouge = _rouge().score(reference, answer)
-    bleu = _bleu().sentence_score(_spaced(answer), [_spaced(reference)])
+    bleu = _bleu().sentence_score(spaced(answer), [spaced(reference)])
     return TextScores(
         exact_match=float(words(answer) == words(reference)),
         token_f1=token_f1(answer, reference),
@@ -125,10 +134,11 @@ class _Words:
     """rouge-score's own words are those of ASCII alone: a text in Japanese would have none."""
 
     def tokenize(self, text: str) -> list[str]:
-        return re.findall(r"[^\W_]+", _spaced(text.lower()))
+        return re.findall(r"[^\W_]+", spaced(text.lower()))
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
+    """``text`` with blanks around each CJK character, which is a word of its own."""
     return _CJK.sub(r" \1 ", text)
 
 

@@ -84,7 +84,7 @@ def read_ratings(
             fault = _fault(cell, known, parts)
             if fault is None and is_empty(cell.value):
                 missing += 1
-                fault = None if allow_missing else f"the rating of sample {cell.id!r} is missing"
+                fault = None if allow_missing else f"the rating of sample {cell.id!r} is missing (--allow-missing)"
             elif fault is None and key in places:
                 fault = f"{cell.rater} rated sample {cell.id!r} already, in {places[key]}"
             elif fault is None:

@@ -25,11 +25,11 @@ Choice = Literal["A", "B", "tie"]
 
 
 class Said(NamedTuple):
-    """All that people said. ``identical``: rows of the sheet that nobody was asked about."""
+    """All that people said. ``identical``: ties that nobody was asked about."""
 
     source: str
     labels: list[Label]
-    identical: list[str]
+    identical: int
     notes: list[str]
 
     @property
@@ -64,8 +64,8 @@ def read_people(paths: Sequence[Path], known: Collection[str], sides: Sides | No
     ]
     if not labels:
         raise UserError(f"{', '.join(map(str, paths))}: there is no rating")
-    identical = [name for name, left in sides.left.items() if left == "same"] if sides is not None else []
-    return Said(", ".join(path.name for path in paths), labels, identical, ratings.notes)
+    identical, notes = (0, []) if sides is None else _identical(sides, rated={label.id for label in labels})
+    return Said(", ".join(path.name for path in paths), labels, identical, [*ratings.notes, *notes])
 
 
 def people_of(said: Said, judged: Mapping[str, str], *, confidence: float) -> People:
@@ -73,7 +73,7 @@ def people_of(said: Said, judged: Mapping[str, str], *, confidence: float) -> Pe
     by_row = said.by_row
     majority = {name: most_say(list(votes.values())) for name, votes in by_row.items()}
     count = Counter(majority.values())
-    standing = standing_of(count["B"], count["A"], count["tie"] + len(said.identical), confidence=confidence)
+    standing = standing_of(count["B"], count["A"], count["tie"] + said.identical, confidence=confidence)
     assert standing is not None
     raters = list(dict.fromkeys(label.rater for label in said.labels))
     both = [(majority[name], judged[name]) for name in majority if judged[name] != "unscored"]
@@ -81,7 +81,7 @@ def people_of(said: Said, judged: Mapping[str, str], *, confidence: float) -> Pe
     return People(
         source=said.source,
         standing=standing,
-        identical=len(said.identical),
+        identical=said.identical,
         raters=[_result(rater, said.labels) for rater in raters],
         agreement=agreement,
         with_judge=kappa_info(*zip(*both, strict=True), confidence=confidence) if both else None,
@@ -93,6 +93,20 @@ def most_say(votes: Sequence[Choice]) -> Choice:
     """What more raters say than anything else; a tie where nothing is."""
     (choice, most), *others = Counter(votes).most_common()
     return "tie" if others and others[0][1] == most else choice
+
+
+def _identical(sides: Sides, *, rated: Collection[str]) -> tuple[int, list[str]]:
+    """How many rows of the sheet are ties by themselves, and a note where not all of them count.
+
+    All of them beside some of the rated ones would make the two candidates look alike.
+    """
+    same = sum(left == "same" for left in sides.left.values())
+    asked = len(sides.left) - same
+    counted = round(same * len(rated) / asked)
+    if len(rated) == asked:
+        return same, []
+    note = f"{len(rated)} of {asked} pairs of the sheet are rated"
+    return counted, [f"{note}; in proportion, {counted} of {same} pairs of identical answers count" if same else note]
 
 
 def _sided(left: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from evals.text_measures import text_scores
+from evals.text_measures import spaced, text_scores
 from fixtures.conversations.rows import ChatRow
 
 __all__ = ["LIKENESS", "Rule", "json_schema", "lacks", "likeness", "matches", "max_words", "no_validator"]
@@ -47,10 +47,10 @@ def likeness(name: str, threshold: float) -> Rule:
 
 
 def max_words(name: str, most: int) -> Rule:
-    """At most so many words, parted by blanks."""
+    """At most so many words, parted by blanks; each character of Chinese, Japanese and Korean is one."""
 
     def measure(answer: str, row: ChatRow) -> tuple[float, str]:
-        count = len(answer.split())
+        count = len(spaced(answer).split())
         return float(count <= most), f"{count} words; {most} are allowed."
 
     return Rule(name, 1.0, {"kind": "max_words", "most": most}, measure)

@@ -145,7 +145,7 @@ def test_all_faults_of_all_files_are_told_by_line(ratings):
     ]
     assert "anna rated sample 'a' already, in " in told[1]
     assert told[1].endswith("file0.csv line 2")
-    assert told[2].endswith("the rating of sample 'b' is missing")
+    assert told[2].endswith("the rating of sample 'b' is missing (--allow-missing)")
     assert "'perhaps' is no rating" in told[3]
     assert told[4].endswith('there is no id in column "id"')
     assert told[5].endswith("there is no rater, while other rows name several")

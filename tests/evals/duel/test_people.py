@@ -105,6 +105,21 @@ class TestRatings:
         assert people["with_judge"]["samples"] == 18
         assert "people (anna, ben, cleo): " in again.output
 
+    def test_a_sheet_rated_in_part_counts_identical_answers_in_proportion(self, arena):
+        """All of them beside some rated rows would make the candidates look alike."""
+        arena.answers([*planted(20, 0, 0), *[("same", "same")] * 20])
+        arena.hold()
+        draw(arena)
+        rated = iter(range(20))
+        file = rate(arena, "anna", lambda row: by_length(row) if next(rated) < 5 else "")
+        people = arena.hold("--ratings", file, "--allow-missing").duel["people"]
+
+        assert (people["standing"]["b_wins"], people["identical"], people["standing"]["rows"]) == (5, 5, 10)
+        assert (
+            "5 of 20 pairs of the sheet are rated; in proportion, 5 of 20 pairs of identical answers count"
+            in (people["notes"])
+        )
+
     def test_people_decide_the_gate_when_asked(self, arena, held):
         draw(arena)
         ratings = ["--ratings", rate(arena, "anna", by_length), "--margin", "0.05"]

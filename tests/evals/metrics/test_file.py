@@ -106,7 +106,7 @@ def test_rules(read, tmp_path):
         return scores(found[name], *answers, row=row, folder=tmp_path)
 
     assert of("exact_match", '{"day": 1}', "Day 1!", "day 2") == [1, 1, 0]
-    assert of("max_words", "", "one two", "one two three") == [1, 1, 0]
+    assert of("max_words", "", "one two", "one two three", "明日", "明日まで") == [1, 1, 0, 1, 0]
     assert of("a_day", '{"day": 1}', "none") == [1, 0]
     assert of("no_sorry", "fine", "I am SORRY") == [1, 0]
     assert of("json_schema", '{"day": 1}', '{"day": "1"}', "{}", "day 1", "[" * 100_000) == [1, 0, 0, 0, 0]
