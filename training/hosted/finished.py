@@ -68,8 +68,12 @@ def _read(file: BinaryIO, path: Path, asked: Mapping[str, Any]) -> dict[tuple[st
         raise UserError(f"{path} is damaged; move it away to record anew: {error}") from error
     differ = [key for key in {**before, **asked} if before.get(key) != asked.get(key)]
     changed = [f"{key}: {before.get(key)} then, {asked.get(key)} now" for key in differ]
-    if changed:
+    if changed and answers:
         raise UserError(f"{path} holds answers to another recording; give another --save-to\n  " + "\n  ".join(changed))
+    if changed:
+        # Nobody has answered yet: a model that was misspelt, say, is no other recording.
+        file.truncate(0)
+        _append(file, {"asked": dict(asked)})
     return {(answer.id, answer.digest): answer for answer in answers}
 
 

@@ -55,6 +55,23 @@ def test_a_page_is_made_from_duel_json_alone(arena):
     assert html(read_duel(arena.out)) == (arena.out / "duel.html").read_text(encoding="utf-8")
 
 
+def test_whose_figures_are_whose_where_people_decide(arena):
+    rows = arena.answers(planted(3, 1, 0))
+    ratings = arena.folder / "anna.csv"
+    ratings.write_text("id,rating\n" + "".join(f"{row.id},{said}\n" for row, said in zip(rows, "BAA", strict=False)))
+    sentence = "A row is won only if the judge preferred the same answer in both orders"
+
+    arena.hold("--margin", "0.2", "--ratings", ratings)
+    by_judge = (arena.out / "duel.html").read_text(encoding="utf-8")
+    arena.hold("--margin", "0.2", "--ratings", ratings, "--decide-by", "people")
+    by_people = (arena.out / "duel.html").read_text(encoding="utf-8")
+
+    assert (sentence in by_judge, "What the judge said" in by_judge) == (True, False)
+    assert (sentence in by_people, "What the judge said" in by_people) == (False, True)
+    assert "A row is won by the answer that most people preferred" in by_people
+    assert "B wins 1 of 3 rows, A wins 2, 0 are ties" in by_people
+
+
 def test_a_file_that_is_no_duel(arena):
     arena.out.mkdir()
     (arena.out / "duel.json").write_text('{"schema_version": 2}')

@@ -179,6 +179,18 @@ def test_other_settings_do_not_mix_with_what_is_there(desk):
     }
 
 
+def test_a_misspelt_model_leaves_nothing_that_stands_in_the_way(desk):
+    model, data = desk.model(), desk.conversations(3, "eval.jsonl")
+    misspelt = desk.run("record", model + "x", "--data", data)
+    run = desk.run("record", model, "--data", data)
+
+    assert (misspelt.code, "0 of 3 answers" in misspelt.error) == (2, True)
+    assert run.code == 0, run.stderr
+    assert desk.run("record", model, "--data", data).code == 0
+    first = (desk.folder / "out/recorded/eval/finished.jsonl").read_text().splitlines()[0]
+    assert json.loads(first)["asked"]["model"] == model
+
+
 def test_answers_of_any_letters_survive_an_interruption(desk):
     odd = "a\u2028b\u0085c\x1cd\u2029e \U0001f600 \0"
     model = desk.model()
