@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from fixtures.contracts.errors import UserError
@@ -13,7 +14,16 @@ from training.language_models import LanguageModel
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["CHUNK", "IGNORED", "Losses", "Row", "dropped_characters", "refuse_strange_tokens", "unknown_characters"]
+__all__ = [
+    "CHUNK",
+    "IGNORED",
+    "Losses",
+    "Row",
+    "dropped_characters",
+    "refuse_strange_tokens",
+    "shared",
+    "unknown_characters",
+]
 
 IGNORED = -100
 """The label of a token that is not to be learned."""
@@ -82,3 +92,8 @@ def refuse_strange_tokens(base: LanguageModel, rows: Iterable[Sequence[int]]) ->
             f"the tokenizer of {base.name} gives token {strange} ({base.tokenizer.convert_ids_to_tokens(strange)!r}), "
             f"but its model knows {known:,} tokens only: they do not belong together"
         )
+
+
+def shared(left: Iterable[object], right: Iterable[object]) -> int:
+    """How many items, tokens or characters, two sequences have in common before they part."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

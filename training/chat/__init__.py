@@ -4,7 +4,7 @@ Read in this order:
 
 ``story``       the whole of it
 ``data``        conversations from `fixtures.conversations`, and every fault of the files at once
-``tokens``      conversations as token ids, with the tokens to learn marked
+``tokens``      conversations as token ids, with the tokens to learn marked (``weights``: turns that are only read)
 ``cutting``     what fits into the model, and what was cut
 ``fine_tuning`` the training
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -13,6 +13,7 @@ from rich.table import Table
 from fixtures.contracts.errors import UserError
 from fixtures.conversations.faults import Fault, counted
 from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
+from fixtures.conversations.turns import faults_of_weights
 from training.causal.reporting import Checked, refuse_errors, tell_of_lost_characters, tell_warnings
 from training.causal.templates import ChatTemplate
 from training.causal.tokens import refuse_strange_tokens
@@ -64,7 +65,7 @@ class ChatData:
 def read_sources(settings: ChatSettings) -> Sources:
     """Read the files. Their faults are in them; UserError only for one that cannot be read, or not be parted."""
     paths = [path for path in (settings.train_file, settings.eval_file) if path is not None]
-    files = [read_chat_file(path) for path in paths]
+    files = [_with_weights_checked(read_chat_file(path)) for path in paths]
     if len(files) == 1:
         return Sources(files, *_split(files[0], settings.validation_share, settings.seed))
     files[1] = _with_overlap(*files)
@@ -107,6 +108,13 @@ def prepare(
     return ChatData(*parts)
 
 
+def _with_weights_checked(file: ChatFile) -> ChatFile:
+    faults = [Fault(one.line, what) for one in file.conversations for what in faults_of_weights(one.messages)]
+    wrong = {fault.line for fault in faults}
+    usable = [conversation for conversation in file.conversations if conversation.line not in wrong]
+    return replace(file, conversations=usable, faults=file.faults + faults)
+
+
 def _with_overlap(train: ChatFile, other: ChatFile) -> ChatFile:
     known = {conversation.digest for conversation in train.conversations}
     faults = [
@@ -114,7 +122,7 @@ def _with_overlap(train: ChatFile, other: ChatFile) -> ChatFile:
         for conversation in other.conversations
         if conversation.digest in known
     ]
-    return ChatFile(other.path, other.rows, other.conversations, other.faults + faults)
+    return replace(other, faults=other.faults + faults)
 
 
 def _split(file: ChatFile, share: float, seed: int) -> tuple[list[Conversation], list[Conversation]]:

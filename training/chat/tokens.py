@@ -11,6 +11,7 @@ from fixtures.conversations.faults import Fault
 from fixtures.conversations.files import Conversation
 from training.causal.templates import ChatTemplate, Rendered, TemplateRefused
 from training.causal.tokens import CHUNK, IGNORED, Losses, Row, dropped_characters, unknown_characters
+from training.chat.weights import has_mute_turns, unmuted
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -60,9 +61,13 @@ def encode(
 
 
 def _render(template: ChatTemplate, conversation: Conversation, loss_on: str) -> Rendered:
-    if loss_on == "assistant":
-        return template.render(conversation.messages, conversation.tools)
-    text = template.text(conversation.messages, conversation.tools)
+    """A conversation as text, and the parts of it to learn."""
+    messages, tools, whole = conversation.messages, conversation.tools, loss_on == "all"
+    if has_mute_turns(messages):
+        return unmuted(template, messages, tools, loss_on_all=whole)
+    if not whole:
+        return template.render(messages, tools)
+    text = template.text(messages, tools)
     return Rendered(text, [(0, len(text))])
 
 

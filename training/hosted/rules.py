@@ -13,6 +13,7 @@ from pathlib import Path
 from fixtures.contracts.errors import UserError
 from fixtures.conversations.faults import Fault, counted, in_words
 from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
+from fixtures.conversations.turns import faults_of_weights
 from training.hosted.tokens import Counter
 
 __all__ = ["LEAST_EXAMPLES", "CheckedFile", "check_file", "refuse_errors"]
@@ -45,8 +46,7 @@ def check_file(path: Path, *, counter: Counter, max_tokens: int, to_learn: bool)
     Raises UserError only when the file cannot be read at all.
     """
     file = read_chat_file(path)
-    # Here a weight is heeded; the reader's warning is for training on this machine.
-    faults = [fault for fault in file.faults if '"weight"' not in fault.what]
+    faults = list(file.faults)
     tokens = [counter.of(conversation) for conversation in file.conversations]
     for conversation, length in zip(file.conversations, tokens, strict=True):
         faults += _of_row(conversation)
@@ -74,14 +74,7 @@ def refuse_errors(files: list[CheckedFile]) -> None:
 
 
 def _of_row(conversation: Conversation) -> Iterator[Fault]:
-    weights = [turn["weight"] for turn in conversation.messages if "weight" in turn]
-    if any(weight not in (0, 1) or isinstance(weight, (bool, float)) for weight in weights):
-        yield Fault(conversation.line, "a weight is neither 0 nor 1")
-    if any("weight" in turn for turn in conversation.messages if turn["role"] != "assistant"):
-        yield Fault(conversation.line, "only turns of the assistant have a weight")
-    spoken = [turn for turn in conversation.messages if turn["role"] == "assistant"]
-    if all(turn.get("weight", 1) == 0 for turn in spoken):
-        yield Fault(conversation.line, "all turns of the assistant have weight 0: there is nothing to learn")
+    yield from (Fault(conversation.line, what) for what in faults_of_weights(conversation.messages))
     if unknown := sorted(set(conversation.others) - _KEYS):
         what = f"{', '.join(unknown)[:60]}: not of OpenAI's format, which may refuse it"
         yield Fault(conversation.line, what, warning=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from fixtures.conversations.faults import Fault, counted
 from training.causal.templates import ChatTemplate, TemplateRefused
-from training.causal.tokens import CHUNK, Losses, dropped_characters, unknown_characters
+from training.causal.tokens import CHUNK, Losses, dropped_characters, shared, unknown_characters
 from training.prefer.pairs import Pair
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ def encode(tokenizer: PreTrainedTokenizerBase, template: ChatTemplate, pairs: Se
             for text, of_text in zip(texts[1:], ids[1:], strict=True):
                 part.losses.lost.update(unknown_characters(tokenizer, text, of_text))
             prompt, chosen, rejected = ids
-            shared = min(_common(prompt, chosen), _common(prompt, rejected))
-            row = Row(line, prompt[:shared], chosen[shared:], rejected[shared:])
+            start = min(shared(prompt, chosen), shared(prompt, rejected))
+            row = Row(line, prompt[:start], chosen[start:], rejected[start:])
             part.sizes.append(row.size)
             _keep(part, row, max_length)
     return part
@@ -80,10 +79,6 @@ def _written(template: ChatTemplate, pair: Pair) -> tuple[str, str, str]:
         template.text([*pair.prompt, pair.chosen], pair.tools),
         template.text([*pair.prompt, pair.rejected], pair.tools),
     )
-
-
-def _common(left: Iterable[int], right: Iterable[int]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
 
 
 def _keep(part: Part, row: Row, max_length: int) -> None:

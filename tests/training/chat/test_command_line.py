@@ -97,6 +97,32 @@ def test_faults_of_both_files_are_told_at_once(chat, tmp_path):
     ]
 
 
+def test_weights_are_checked_and_a_turn_of_weight_0_is_not_learned(chat, tmp_path):
+    rows = [turns("a", "b", "c", "d") for _ in range(6)]
+    for number, weights in enumerate(([0, 1], [1, 1], [0, 0], [2, 1], [0, True])):
+        for turn, weight in zip(rows[number]["messages"][1::2], weights, strict=True):
+            turn["weight"] = weight
+    rows[5]["messages"][0]["weight"] = 0
+    run = chat("--train-file", str(write_rows(tmp_path / "faulty.jsonl", rows)))
+
+    assert run.code == 2
+    assert run.stderr.splitlines() == [
+        f"error: {tmp_path / 'faulty.jsonl'}: 4 rows of 6 cannot be used",
+        "  error: line 3: all turns of the assistant have weight 0: there is nothing to learn",
+        "  error: lines 4-5 (2): a weight is neither 0 nor 1",
+        "  error: line 6: only turns of the assistant have a weight",
+    ]
+
+    learned = {}
+    for name, row in {"whole": turns("a", "b", "c", "d"), "part": rows[0]}.items():
+        path = str(write_rows(tmp_path / f"{name}.jsonl", [row]))
+        run = chat("--train-file", path, "--eval-file", path, "--check-only")
+        assert run.code == 0, run.stderr
+        learned[name] = next(line.split() for line in run.stdout.splitlines() if line.split()[:1] == ["train"])
+    *read, whole = learned["whole"]
+    assert learned["part"] == [*read, str(int(whole) // 2)]
+
+
 def test_what_only_the_model_shows_is_told_together_with_the_faults(chat, shared_data):
     file = shared_data / "chat" / "toy-faulty.jsonl"
     run = chat("--train-file", str(file), "--max-length", "512", "--check-only")

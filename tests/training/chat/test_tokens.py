@@ -71,6 +71,57 @@ def test_with_the_loss_on_all_only_the_first_token_is_not_learned(tmp_path):
     assert row.labels == [IGNORED, *row.ids[1:]]
 
 
+def muted(row, *turns_of_weight_0):
+    weights = {number: {"weight": 0} for number in turns_of_weight_0}
+    return {**row, "messages": [turn | weights.get(number, {}) for number, turn in enumerate(row["messages"])]}
+
+
+ROUNDS = ("Which one?", "The blue one.", "Why that?", "It is new.", "And before?", "The red one.")
+
+
+@pytest.mark.parametrize("turn", [1, 3, 5])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_turn_of_weight_0_is_read_and_not_learned(tmp_path, family, turn):
+    row = turns(*ROUNDS)
+    rows = [row, muted(row, turn), muted(row, *{1, 3, 5} - {turn})]
+    tokenizer, _, result = encoded(tmp_path, rows, family)
+    whole, others, only = result.rows
+
+    assert whole.ids == others.ids == only.ids
+    assert [said in learned(tokenizer, only) for said in ROUNDS] == [said == ROUNDS[turn] for said in ROUNDS]
+    # Each token that is learned is so either where the others are mute, or where the turn is.
+    assert [IGNORED if label != IGNORED else one for label, one in zip(only.labels, whole.labels, strict=True)] == (
+        others.labels
+    )
+
+    everything = encoded(tmp_path, rows, family, "all", tokenizer)[2].rows[1]
+    assert [place for place, label in enumerate(everything.labels) if label == IGNORED] == [
+        0,
+        *(place for place, label in enumerate(only.labels) if label != IGNORED),
+    ]
+
+
+def test_calls_of_weight_0_are_not_learned(tmp_path):
+    call = {"type": "function", "function": {"name": "fly", "arguments": '{"height": 3}'}}
+    row = {
+        "messages": [
+            {"role": "user", "content": "Up!"},
+            {"role": "assistant", "content": "On my way.", "tool_calls": [call]},
+            {"role": "tool", "content": "done"},
+            {"role": "assistant", "tool_calls": [call]},
+            {"role": "tool", "content": "done"},
+            {"role": "assistant", "content": "We are up."},
+        ],
+        "tools": [{"type": "function", "function": {"name": "fly"}}],
+    }
+    tokenizer, _, result = encoded(tmp_path, [muted(row, 1), muted(row, 3), muted(row, 1, 3)], "qwen2")
+
+    said = [learned(tokenizer, one) for one in result.rows]
+    assert [text.count('"height": 3') for text in said] == [1, 1, 0]
+    assert ["On my way." in text for text in said] == [False, True, False]
+    assert all("We are up.<|im_end|>" in text for text in said)
+
+
 def test_rows_that_the_template_cannot_take_are_told_by_line(tmp_path):
     rows = [turns("a", "b"), turns("a", "b", system="s"), turns("c", "d"), turns("c", "d", system="s")]
     _, _, result = encoded(tmp_path, rows, "gemma")
