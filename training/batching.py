@@ -46,6 +46,11 @@ class BatchPlan:
         """The batches of one process: every ``processes``-th."""
         return self.batches[rank :: self.processes]
 
+    def step(self, number: int) -> list[list[int]]:
+        """The batches of an optimisation step, counted from 0, on all processes."""
+        size = self.accumulation * self.processes
+        return self.batches[number * size : (number + 1) * size]
+
     def epoch_at(self, step: int) -> float:
         """How many epochs are done after ``step`` optimisation steps."""
         start = 0

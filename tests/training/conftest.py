@@ -66,6 +66,14 @@ def killed_after(checkpoints: int, out: Path, line: Sequence[str]) -> None:
     process.communicate()
 
 
+def in_two_processes(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m training`` with these arguments, by torchrun."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    return subprocess.run(
+        [*torchrun, "-m", "training", *arguments], capture_output=True, text=True, env=environment(CI="1"), check=False
+    )
+
+
 def write_dataset(folder: Path, train: Sequence[tuple[str, str]], test: Sequence[tuple[str, str]]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in (("train", train), ("test", test)):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.training.conftest import environment
+from tests.training.conftest import environment, in_two_processes
 from tests.training.tracking.conftest import in_tensorboard
 
 
@@ -29,11 +29,7 @@ def test_two_processes_train_a_classifier_as_one(classify, options, gpt2_folder,
 
     out = tmp_path / "two"
     line = [part for key, value in options.items() if key not in common for part in (key, value)]
-    run = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "training",
-         "classify", *line, *common, "--gradient-accumulation", "2", "--save-to", str(out)],
-        capture_output=True, text=True, env=environment(), check=False,
-    )  # fmt: skip
+    run = in_two_processes("classify", *line, *common, "--gradient-accumulation", "2", "--save-to", str(out))
     assert run.returncode == 0, run.stderr
 
     metrics = json.loads((out / "metrics.json").read_text())

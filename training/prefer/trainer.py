@@ -11,9 +11,10 @@ step: neither a second model in memory nor a second pass at every step.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
+from accelerate.utils import gather_object
 from datasets import Dataset, disable_progress_bars
 from torch.nn.functional import softplus
 from trl import DPOTrainer
@@ -45,6 +46,15 @@ class PreferenceTrainer(PlannedTrainer, DPOTrainer):
             # A copy of LoRA, for a reference that is asked at every step.
             self.model.delete_adapter("ref")
         train_in_float32(self.model)
+        if self.accelerator.num_processes > 1:
+            # trl gathers figures of each pair in a way that wants batches of one size; the last ones may differ.
+            self.accelerator.gather = _gather
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The loss of a batch, weighed by its size: trl's is a mean, and a step's batches need not be equally large."""
+        mean = cast(Any, super()).compute_loss(model, inputs, *args, **kwargs)
+        batches = self._plan.step(self.state.global_step)
+        return mean * (len(inputs["input_ids"]) / 2 * len(batches) / sum(map(len, batches)))
 
     def measure(self, model: Any) -> dict[str, float]:
         """Means over the validation pairs; processes share the work. A pair without a difference counts half right."""
@@ -96,6 +106,11 @@ class PreferenceTrainer(PlannedTrainer, DPOTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: nobody reads it in a folder of checkpoints."""
+
+
+def _gather(figures: torch.Tensor) -> torch.Tensor:
+    """The figures of all processes, however many each of them has."""
+    return torch.tensor(gather_object(figures.flatten().tolist()), dtype=figures.dtype, device=figures.device)
 
 
 def _as_dataset(rows: Sequence[Row]) -> Dataset:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 
 import pytest
 from safetensors.torch import load_file
 
 from fixtures.contracts.files import sha256_file
-from tests.training.conftest import environment, killed_after
+from tests.training.conftest import in_two_processes, killed_after
 from training.causal.trainer import RowTrainer
 
 pytestmark = pytest.mark.slow
@@ -73,35 +72,17 @@ def test_other_conversations_start_anew(chat, few, models, tmp_path):
 
 def test_two_processes_train_as_one(chat, few, models, tmp_path):
     common = (
-        "--base-model",
-        str(models("llama")),
-        "--method",
-        "lora",
-        "--lora-dropout",
-        "0",
-        "--learning-rate",
-        "1e-2",
-    )
-    common = (*common, "--batch-size", "1", "--epochs", "3")
+        "--base-model", str(models("llama")), "--method", "lora", "--lora-dropout", "0", "--learning-rate", "1e-2",
+        "--batch-size", "1", "--epochs", "3",
+    )  # fmt: skip
     one = chat(*common, "--gradient-accumulation", "4", "--save-to", str(tmp_path / "one"))
     assert one.code == 0, one.stderr
 
     out = tmp_path / "two"
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        "-m",
-        "training",
-    ]
     options = [part for option in few.items() for part in option]
-    run = subprocess.run(
-        [*torchrun, "chat", *options, *common, "--gradient-accumulation", "2", "--save-to", str(out),
-         "--precision", "fp32", "--min-steps", "0"],
-        capture_output=True, text=True, env=environment(CI="1"), check=False,
+    run = in_two_processes(
+        "chat", *options, *common, "--gradient-accumulation", "2", "--save-to", str(out), "--precision", "fp32",
+        "--min-steps", "0",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import subprocess
 import sys
 
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from fixtures.contracts.files import sha256_file
 from fixtures.contracts.manifest import verify_model_folder
-from tests.training.conftest import environment, killed_after
+from tests.training.conftest import environment, in_two_processes, killed_after
 from tests.training.prefer.conftest import DATA
 from training.prefer.trainer import PreferenceTrainer
 
@@ -101,6 +103,43 @@ def test_the_same_training_in_other_batches(learn, chatty, tmp_path):
 
     assert points(one, "train_loss") == pytest.approx(points(other, "train_loss"), abs=1e-4)
     assert points(one, "validation_loss") == pytest.approx(points(other, "validation_loss"), abs=1e-4)
+
+
+def test_each_pair_of_a_step_weighs_the_same(learn, chatty, tmp_path):
+    # 48 pairs in one step: by 40 and 8, as all at once.
+    common = {"base_model": str(chatty), "method": "lora", "learning_rate": 1e-3, "epochs": 2}
+    _, whole = learn(**common, batch_size=48, save_to=tmp_path / "whole")
+    _, parted = learn(**common, batch_size=40, gradient_accumulation=2, save_to=tmp_path / "parted")
+
+    assert whole.history["steps"] == parted.history["steps"] == 2
+    assert points(whole, "train_loss") == pytest.approx(points(parted, "train_loss"), abs=1e-5)
+    assert points(whole, "validation_loss") == pytest.approx(points(parted, "validation_loss"), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(learn, chatty, tmp_path):
+    # Of 48 pairs in batches of five, the processes get five and three in the last step.
+    task, one = learn(
+        base_model=str(chatty), method="lora", learning_rate=1e-3, batch_size=5, gradient_accumulation=2,
+        save_to=tmp_path / "one",
+    )  # fmt: skip
+    out = tmp_path / "two"
+    two = in_two_processes(
+        "prefer", "--train-file", str(DATA / "train.jsonl"), "--eval-file", str(DATA / "eval.jsonl"), "--base-model",
+        str(chatty), "--learning-rate", "1e-3", "--batch-size", "5", "--precision", "fp32", "--min-steps", "0",
+        "--save-to", str(out),
+    )  # fmt: skip
+    assert two.returncode == 0, two.stderr
+
+    curves = json.loads((out / "metrics.json").read_text())["training"]["curves"]
+    assert curves[-1]["validation_loss"] < 0.6
+    for ours, theirs in zip(curves, one.history["curves"], strict=True):
+        assert ours.keys() == theirs.keys()
+        for key in {"step", "train_loss", "validation_loss", "validation_accuracy", "validation_margin"} & ours.keys():
+            assert ours[key] == pytest.approx(theirs[key], abs=1e-4), key
+    theirs = one.merged(task).state_dict()
+    weights = load_file(out / "model" / "model.safetensors")
+    assert max((weights[name] - theirs[name]).abs().max().item() for name in weights) < 1e-4
 
 
 @pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")

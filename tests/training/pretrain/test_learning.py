@@ -10,12 +10,13 @@ from statistics import pstdev
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from fixtures.contracts.files import sha256_file
 from fixtures.contracts.manifest import verify_model_folder
 from fixtures.datasets import load_dataset
-from tests.training.conftest import killed_after
+from tests.training.conftest import in_two_processes, killed_after
 from tests.training.pretrain.conftest import DATA
 
 
@@ -106,6 +107,32 @@ def test_a_killed_training_ends_with_the_same_weights(training, models, tmp_path
     assert resumed.metrics["validation"] == whole.metrics["validation"]
     weights = "model/model.safetensors"
     assert sha256_file(out / weights) == sha256_file(whole.out / weights)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(learn, models, tmp_path):
+    base = str(models("llama"))
+    task, one = learn(
+        base_model=base, method="lora", learning_rate=1e-2, epochs=3, max_length=200, gradient_accumulation=4,
+        save_to=tmp_path / "one",
+    )  # fmt: skip
+    out = tmp_path / "two"
+    two = in_two_processes(
+        "pretrain", "--train-files", str(DATA), "--base-model", base, "--learning-rate", "1e-2", "--epochs", "3",
+        "--max-length", "200", "--gradient-accumulation", "2", "--precision", "fp32", "--min-steps", "0", "--save-to",
+        str(out),
+    )  # fmt: skip
+    assert two.returncode == 0, two.stderr
+
+    curves = json.loads((out / "metrics.json").read_text())["training"]["curves"]
+    assert curves[-1]["validation_loss"] < curves[0]["validation_loss"] - 0.05
+    for ours, theirs in zip(curves, one.history["curves"], strict=True):
+        assert ours.keys() == theirs.keys()
+        for key in {"step", "train_loss", "validation_loss", "validation_accuracy"} & ours.keys():
+            assert ours[key] == pytest.approx(theirs[key], abs=1e-4), key
+    theirs = one.merged(task).state_dict()
+    weights = load_file(out / "model" / "model.safetensors")
+    assert max((weights[name] - theirs[name]).abs().max().item() for name in weights) < 1e-3
 
 
 @pytest.fixture
