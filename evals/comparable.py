@@ -17,7 +17,9 @@ from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
 
 if TYPE_CHECKING:
-    from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember, Report, SampleRow
+    from evals.reports.model import Report
+    from evals.reports.rows import SampleRow
+    from evals.reports.subject import DatasetInfo, JudgeInfo, JudgeMember
 
 __all__ = ["notes", "other_measure", "refuse", "unfinished"]
 

@@ -14,7 +14,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evals.comparable import notes, refuse
-from evals.reports.model import JudgeInfo, ModelInfo, Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
+from evals.reports.subject import JudgeInfo, ModelInfo
 from evals.statistics import count_pairs, holm, mcnemar_midp, paired_difference
 
 __all__ = ["CategoryDifference", "Change", "Comparison", "Difference", "MetricDifference", "Side", "compare"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from evals.comparable import other_measure
 from evals.reports import Verdict, read_report
-from evals.reports.model import Report, ShardInfo
+from evals.reports.model import Report
+from evals.reports.shards import ShardInfo
 from evals.sharding import draw_digest
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable, sha256_file

@@ -16,10 +16,12 @@ from typing import Any
 from evals.judges.ledger import Usage
 from evals.mergeable import ShardReport
 from evals.reports.measured import Measured, report_on
-from evals.reports.model import JudgeInfo, PairKey, PairRow, Report, SampleRow, VoteRow
+from evals.reports.model import Report
 from evals.reports.references import References
+from evals.reports.rows import PairKey, PairRow, SampleRow, VoteRow
 from evals.reports.run import RunInfo
 from evals.reports.shards import ConflictRow, ShardRun, ShardVerdict
+from evals.reports.subject import JudgeInfo
 from evals.settings import GatePolicy
 from evals.verdicts import Verdict
 from evals.votes import PairVerdict, Vote

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from evals.calibration.model import Calibration
 from evals.calibration.rates import by_error_rates
-from evals.reports.model import JudgeInfo, SampleRow
+from evals.reports.rows import SampleRow
+from evals.reports.subject import JudgeInfo
 from evals.statistics import Estimate, wilson
 from fixtures.contracts.errors import UserError
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from evals.reports.model import Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
 from fixtures.contracts.errors import UserError
 
 __all__ = ["draw", "rows_for_raters"]

@@ -6,7 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from evals.calibration.model import Flips, SourceInfo
-from evals.reports.model import JudgeInfo, Report
+from evals.reports.model import Report
+from evals.reports.subject import JudgeInfo
 from evals.statistics import wilson
 
 __all__ = ["JudgeData", "Judged", "flips_of", "judged_report"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evals.reports.model import JudgeInfo
+from evals.reports.subject import JudgeInfo
 
 __all__ = [
     "Calibration",

@@ -15,7 +15,7 @@ from evals.duel.settings import DuelOptions, DuelSettings
 from evals.duel.words import sentence_of
 from evals.judges import Judge
 from evals.metrics.preference import PreferenceMetric
-from evals.reports.model import JudgeMember
+from evals.reports.subject import JudgeMember
 from evals.votes import PairVerdict
 from fixtures.contracts.files import printable
 

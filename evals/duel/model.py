@@ -15,8 +15,8 @@ from evals.calibration.model import KappaInfo, RaterAgreement
 from evals.duel.orders import How, Outcome
 from evals.judges.ledger import Usage
 from evals.reports.as_json import json_of
-from evals.reports.model import JudgeMember
 from evals.reports.run import PreflightInfo
+from evals.reports.subject import JudgeMember
 from fixtures.contracts.files import sha256_text
 
 __all__ = [

@@ -1,6 +1,6 @@
 """One JSON is the source, everything else a projection of it.
 
-``model``     what ``report.json`` holds
+``model``     what ``report.json`` holds; its parts in ``subject``, ``rows``, ``trust``, ``run``, ``shards``
 ``build``     from a finished evaluation to that
 ``html``, ``junit``, ``deepeval``, ``markdown``, ``samples_csv``, ``terminal``   the projections
 ``deepeval_run``   what `deepeval test run` leaves behind

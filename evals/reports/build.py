@@ -10,7 +10,10 @@ from evals.evaluation import Evaluation
 from evals.judges.asking import Examined
 from evals.judges.probes import Probed
 from evals.reports.measured import Measured, report_on
-from evals.reports.model import PreflightInfo, ProbeRow, ProbesInfo, Report, RunInfo, ShardInfo
+from evals.reports.model import Report
+from evals.reports.run import PreflightInfo, RunInfo
+from evals.reports.shards import ShardInfo
+from evals.reports.trust import ProbeRow, ProbesInfo
 from evals.sharding import draw_digest
 from fixtures.contracts.files import printable
 from fixtures.contracts.manifest import library_versions

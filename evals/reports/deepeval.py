@@ -10,7 +10,8 @@ from deepeval.evaluate.types import EvaluationResult, TestResult
 from deepeval.test_run.api import MetricData
 
 from evals.reports.as_json import json_of
-from evals.reports.model import Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
 
 __all__ = ["deepeval_json", "metric_data"]
 

@@ -16,7 +16,8 @@ from deepeval.test_run.api import LLMApiTestCase
 from deepeval.utils import get_test_run_official, is_read_only_env
 
 from evals.reports.deepeval import metric_data
-from evals.reports.model import Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
 from fixtures.contracts.errors import UserError
 
 __all__ = ["fill_test_run", "save_latest_run"]

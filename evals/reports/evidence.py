@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from evals.conditions import Evidence, Judged, Paired
-from evals.reports.model import JudgeTruth, RateInfo, Report
+from evals.reports.model import Report
+from evals.reports.trust import JudgeTruth, RateInfo
 from evals.statistics import ClusteredRate, judge_error
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evals.reports.model import Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
 from evals.text_measures import TextMeasure
 
 __all__ = [

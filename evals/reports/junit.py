@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from xml.etree import ElementTree as ET
 
-from evals.reports.model import Report, SampleRow, TaskName
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
+from evals.reports.subject import TaskName
 from fixtures.contracts.files import printable
 
 __all__ = ["FAMILIES", "Family", "junit_xml"]

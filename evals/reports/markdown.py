@@ -20,7 +20,8 @@ from evals.reports.in_words import (
     truth_in_words,
     usage_in_words,
 )
-from evals.reports.model import PassRate, Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import PassRate, SampleRow
 from fixtures.contracts.files import printable
 
 __all__ = [

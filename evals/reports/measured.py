@@ -14,26 +14,14 @@ from typing import Any
 
 from evals.classic import classic_metrics
 from evals.gate import Tally, not_evaluated
-from evals.reports.model import (
-    CategoryRow,
-    ConflictRow,
-    DatasetInfo,
-    JudgeInfo,
-    MetricInfo,
-    MetricRow,
-    MetricScore,
-    ModelInfo,
-    PairKey,
-    PassRate,
-    ProbesInfo,
-    Report,
-    RunInfo,
-    SampleRow,
-    ShardInfo,
-    TaskName,
-)
+from evals.reports.model import Report
 from evals.reports.noise import noise, pair_rows
 from evals.reports.references import References, gated
+from evals.reports.rows import CategoryRow, MetricRow, MetricScore, PairKey, PassRate, SampleRow
+from evals.reports.run import RunInfo
+from evals.reports.shards import ConflictRow, ShardInfo
+from evals.reports.subject import DatasetInfo, JudgeInfo, MetricInfo, ModelInfo, TaskName
+from evals.reports.trust import ProbesInfo
 from evals.settings import GatePolicy
 from evals.statistics import wilson
 from evals.tasks.base import state_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from evals.reports.model import NoiseInfo, PairKey, PairRow, VoteRow
+from evals.reports.rows import PairKey, PairRow, VoteRow
+from evals.reports.trust import NoiseInfo
 from evals.votes import PairVerdict, Vote, count_votes
 
 __all__ = ["noise", "pair_rows"]

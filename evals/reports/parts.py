@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evals.judges.base import Judge
 from evals.metrics.category_precision import category_precision
-from evals.reports.model import DatasetInfo, JudgeInfo, JudgeMember, MetricInfo
+from evals.reports.subject import DatasetInfo, JudgeInfo, JudgeMember, MetricInfo
 from evals.settings import Settings
 from fixtures.contracts.files import sha256_text
 from fixtures.datasets import Document, NewsDataset

@@ -18,7 +18,9 @@ from evals.comparison import compare
 from evals.gate import Gate, evaluate_gate, not_evaluated
 from evals.reports import read_report
 from evals.reports.evidence import evidence, judge_truth
-from evals.reports.model import BaselineInfo, DatasetInfo, JudgeInfo, Report, ShardInfo
+from evals.reports.model import BaselineInfo, Report
+from evals.reports.shards import ShardInfo
+from evals.reports.subject import DatasetInfo, JudgeInfo
 from evals.settings import GatePolicy, unfit
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_file

@@ -18,7 +18,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evals.reports.model import Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
 from evals.text_measures import TextScores
 from fixtures.contracts.files import printable
 

@@ -18,7 +18,8 @@ from evals.reports.in_words import (
     truth_in_words,
     usage_in_words,
 )
-from evals.reports.model import PassRate, Report
+from evals.reports.model import Report
+from evals.reports.rows import PassRate
 from fixtures.contracts.files import printable
 
 __all__ = ["COLOURS", "condition_line", "sample_lines", "summary_lines"]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from evals.judges import Judgement
     from evals.metrics.base import Metric
     from evals.progress import Judged
-    from evals.reports.model import DatasetInfo, JudgeInfo, ModelInfo, PairKey, SampleRow, TaskName
+    from evals.reports.rows import PairKey, SampleRow
+    from evals.reports.subject import DatasetInfo, JudgeInfo, ModelInfo, TaskName
     from evals.verdicts import Verdict
 
 __all__ = ["Answered", "Display", "Item", "Sample", "State", "Task", "state_of"]

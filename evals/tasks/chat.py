@@ -23,8 +23,9 @@ from evals.metrics.chat import BUILT_IN
 from evals.metrics.file import AnyMetric, read_metrics
 from evals.metrics.geval import GEvalMetric
 from evals.metrics.rules import Rule
-from evals.reports.model import DatasetInfo, MetricInfo, MetricScore, ModelInfo, PairKey, SampleRow, TaskName
 from evals.reports.parts import EXCERPT, judge_info
+from evals.reports.rows import MetricScore, PairKey, SampleRow
+from evals.reports.subject import DatasetInfo, MetricInfo, ModelInfo, TaskName
 from evals.samples import draw
 from evals.settings import Settings
 from evals.tasks.base import Display, Item, Sample, state_of

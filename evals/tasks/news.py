@@ -17,8 +17,9 @@ from evals.predictions import (
     read_predictions,
     write_predictions,
 )
-from evals.reports.model import ModelInfo, PairKey, SampleRow, TaskName
 from evals.reports.parts import EXCERPT, dataset_info, judge_info
+from evals.reports.rows import PairKey, SampleRow
+from evals.reports.subject import ModelInfo, TaskName
 from evals.samples import draw
 from evals.settings import Settings
 from evals.tasks.base import Display, Item, Sample, state_of

@@ -16,7 +16,8 @@ from evals.comparison import Comparison, compare
 from evals.gate import not_evaluated
 from evals.noninferiority import no_worse
 from evals.reports import read_report
-from evals.reports.model import JudgeMember, SampleRow
+from evals.reports.rows import SampleRow
+from evals.reports.subject import JudgeMember
 from evals.settings import GatePolicy
 from evals.statistics.paired import score_distance
 from fixtures.contracts.errors import UserError

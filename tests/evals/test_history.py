@@ -13,7 +13,7 @@ from evals.commands import history as command
 from evals.gate import not_evaluated
 from evals.history import read_history
 from evals.reports.html.history import history_page
-from evals.reports.model import ModelInfo
+from evals.reports.subject import ModelInfo
 from evals.settings import GatePolicy
 from fixtures.contracts.errors import UserError
 from tests.evals.reports import sample_reports

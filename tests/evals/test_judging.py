@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from evals.judges import Judgement
 from evals.judges.probes import PROBES
-from evals.reports.model import PairKey
 from evals.reports.noise import noise, pair_rows
+from evals.reports.rows import PairKey
 from fixtures.contracts.errors import UserError
 from fixtures.judge_server import Answer, Judge, JudgeServer, Status
 from tests.evals.judge_bench import PAIRS, TRUE_SCORES, errors, scores, spec

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evals.calibration.drawing import draw
 from evals.calibration.tables import read_table
 from evals.commands import calibrate, label
-from evals.reports.model import PairRow
+from evals.reports.rows import PairRow
 from fixtures.contracts.errors import UserError
 from tests.evals.calibration import call, judged, quick
 

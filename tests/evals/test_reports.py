@@ -25,9 +25,10 @@ from evals.reports.build import build_report
 from evals.reports.deepeval import deepeval_json
 from evals.reports.junit import junit_xml
 from evals.reports.markdown import markdown
-from evals.reports.model import ModelInfo, PairKey
 from evals.reports.parts import dataset_info, judge_info
 from evals.reports.references import References
+from evals.reports.rows import PairKey
+from evals.reports.subject import ModelInfo
 from evals.settings import Settings
 from evals.tasks.news import Predicted, item_of
 from evals.verdicts import Verdict

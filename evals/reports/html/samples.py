@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from evals.classic import OTHER
 from evals.reports.html import tables
-from evals.reports.model import Report, SampleRow
+from evals.reports.model import Report
+from evals.reports.rows import SampleRow
 from fixtures.contracts.files import printable
 
 __all__ = ["samples_json"]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from evals.gate import Condition
-from evals.reports.model import CategoryRow, Report
+from evals.reports.model import Report
+from evals.reports.rows import CategoryRow
 from fixtures.contracts.files import printable
 
 __all__ = [

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from evals.gate import Condition
-from evals.reports.model import PassRate, RateInfo
+from evals.reports.rows import PassRate
+from evals.reports.trust import RateInfo
 
 __all__ = ["FILTERS", "OUTCOMES", "interval", "percent"]
 

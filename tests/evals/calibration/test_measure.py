@@ -8,7 +8,7 @@ from evals.calibration.judgements import Judged, JudgeData, judged_report
 from evals.calibration.measure import calibrate
 from evals.calibration.model import Calibration, SourceInfo
 from evals.calibration.truth import TrueLabel, Truth, of_report
-from evals.reports.model import NoiseInfo
+from evals.reports.trust import NoiseInfo
 from evals.statistics import judge_error, prediction_powered_rate, rogan_gladen, wilson
 from fixtures.contracts.errors import UserError
 from tests.evals.calibration import judged, noisy_report, quick

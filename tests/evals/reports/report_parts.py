@@ -11,20 +11,11 @@ from typing import Any
 from evals.classic import classic_metrics
 from evals.gate import Evidence, Gate, Tally, evaluate_gate
 from evals.judges.ledger import Usage
-from evals.reports.model import (
-    CategoryRow,
-    DatasetInfo,
-    JudgeInfo,
-    JudgeMember,
-    JudgeTruth,
-    ModelInfo,
-    PassRate,
-    PreflightInfo,
-    RateInfo,
-    Report,
-    RunInfo,
-    SampleRow,
-)
+from evals.reports.model import Report
+from evals.reports.rows import CategoryRow, PassRate, SampleRow
+from evals.reports.run import PreflightInfo, RunInfo
+from evals.reports.subject import DatasetInfo, JudgeInfo, JudgeMember, ModelInfo
+from evals.reports.trust import JudgeTruth, RateInfo
 from evals.settings import GatePolicy, Settings
 from evals.statistics import wilson
 

@@ -11,20 +11,11 @@ from evals.calibration import CorrectedRate
 from evals.gate import Evidence, evaluate_gate, not_evaluated
 from evals.history import History, read_history
 from evals.reports.evidence import evidence
-from evals.reports.model import (
-    BaselineInfo,
-    DatasetInfo,
-    JudgeMember,
-    ModelInfo,
-    NoiseInfo,
-    PairRow,
-    PreflightInfo,
-    ProbeRow,
-    ProbesInfo,
-    Report,
-    SampleRow,
-    VoteRow,
-)
+from evals.reports.model import BaselineInfo, Report
+from evals.reports.rows import PairRow, SampleRow, VoteRow
+from evals.reports.run import PreflightInfo
+from evals.reports.subject import DatasetInfo, JudgeMember, ModelInfo
+from evals.reports.trust import NoiseInfo, ProbeRow, ProbesInfo
 from evals.settings import GatePolicy
 from evals.statistics import Estimate, Interval
 from fixtures.contracts.files import printable

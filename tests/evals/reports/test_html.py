@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.reports.html import html
-from evals.reports.model import PassRate
+from evals.reports.rows import PassRate
 from fixtures.contracts.files import printable
 from tests.evals.reports import sample_reports
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.reports.html import html
-from evals.reports.model import ModelInfo
+from evals.reports.subject import ModelInfo
 from tests.evals.reports import sample_reports
 from tests.evals.reports.report_parts import TRAINING
 
