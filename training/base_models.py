@@ -73,14 +73,18 @@ class BaseModel:
             set_pooling_layer(model)
         return model
 
-    def max_length(self, wanted: int | None) -> int:
-        """Tokens to keep of a text. Raises UserError if the model cannot take ``wanted``."""
+    @property
+    def limit(self) -> int:
+        """Tokens that the model can take."""
         limits = [getattr(self.config, name, None) for name in ("max_position_embeddings", "n_positions")]
         limits.append(self.tokenizer.model_max_length)
-        longest = min(limit for limit in limits if isinstance(limit, int) and limit > 0)
-        if wanted is not None and wanted > longest:
-            raise UserError(f"--max-length {wanted}: {self.name} takes {longest} tokens at most")
-        return wanted or min(longest, self.longest)
+        return min(limit for limit in limits if isinstance(limit, int) and limit > 0)
+
+    def max_length(self, wanted: int | None) -> int:
+        """Tokens to keep of a text. Raises UserError if the model cannot take ``wanted``."""
+        if wanted is not None and wanted > self.limit:
+            raise UserError(f"--max-length {wanted}: {self.name} takes {self.limit} tokens at most")
+        return wanted or min(self.limit, self.longest)
 
 
 def is_hub_id(name: str) -> bool:

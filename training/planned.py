@@ -56,9 +56,14 @@ class Milestones:
     save: frozenset[int]
 
     @classmethod
-    def of(cls, plan: BatchPlan) -> Milestones:
-        """Evaluate after each epoch, half-way through long ones, and not more often than is useful."""
+    def of(cls, plan: BatchPlan, evaluations: int | None = None) -> Milestones:
+        """Evaluate so often, evenly; by default after each epoch, half-way through long ones, about ten times in all.
+
+        Of few steps, each is evaluated at most once.
+        """
         steps = plan.steps
+        if evaluations is not None:
+            return cls._with({math.ceil(steps * number / evaluations) for number in range(1, evaluations + 1)}, steps)
         apart = math.ceil(steps / EVALUATIONS) if len(plan.epoch_ends) > EVALUATIONS else 1
         evaluate, start, last = {steps}, 0, 0
         for end in plan.epoch_ends:
@@ -68,6 +73,10 @@ class Milestones:
                     evaluate.add(point)
                     last = point
             start = end
+        return cls._with(evaluate, steps)
+
+    @classmethod
+    def _with(cls, evaluate: set[int], steps: int) -> Milestones:
         save = evaluate | set(range(CHECKPOINT_STEPS, steps, CHECKPOINT_STEPS))
         # The logged loss is a mean since the last entry, so one must stand where a resumed run starts.
         log = save | {1} | set(range(0, steps, max(1, steps // 100))) - {0}

@@ -31,7 +31,7 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 class ClassifySettings(BaseSettings):
     """How to fine-tune a text classifier. Lengths are in tokens."""
 
-    model_config = SettingsConfigDict(env_prefix="TRAINING_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TRAINING_", extra="forbid", frozen=True, allow_inf_nan=False)
 
     config_file: Path | None = Field(None, description="JSON file with any of these settings; wins over all else")
     save_to: Path = Field(Path("./out"), description="folder for the model, metrics, curves and logs")

@@ -83,5 +83,22 @@ def test_evaluations_are_neither_rare_nor_too_many(documents, epochs, evaluation
     assert len(milestones.evaluate) == evaluations
     assert plan.steps in milestones.evaluate
     assert milestones.evaluate <= milestones.save <= milestones.log
+    assert_saved_often(milestones)
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted", "evaluate"),
+    [(12, 4, {3, 6, 9, 12}), (10, 4, {3, 5, 8, 10}), (3, 12, {1, 2, 3}), (1000, 1, {1000})],
+)
+def test_evaluations_are_as_many_as_asked_for(steps, wanted, evaluate):
+    plan = plan_batches([64] * steps, budget=64, epochs=1, min_steps=0, seed=0)
+    milestones = Milestones.of(plan, wanted)
+
+    assert milestones.evaluate == evaluate
+    assert milestones.evaluate <= milestones.save <= milestones.log
+    assert_saved_often(milestones)
+
+
+def assert_saved_often(milestones):
     stops = [0, *sorted(milestones.save)]
     assert max(after - before for before, after in pairwise(stops)) <= 200

@@ -134,7 +134,7 @@ def fine_tune(
         args=arguments,
         processing_class=task.base.tokenizer,
         plan=plan,
-        milestones=Milestones.of(plan),
+        milestones=Milestones.of(plan, task.settings.evaluations),
         console=task.console,
         tracking=tracking,
     )

@@ -13,8 +13,17 @@ from rich.console import Console
 from fixtures.contracts.errors import UserError
 from fixtures.conversations.faults import Fault, counted, in_words
 from training.causal.tokens import Losses
+from training.language_models import LanguageModel
 
-__all__ = ["Checked", "Lengths", "lengths", "refuse_errors", "tell_of_lost_characters", "tell_warnings"]
+__all__ = [
+    "Checked",
+    "Lengths",
+    "lengths",
+    "nothing_left",
+    "refuse_errors",
+    "tell_of_lost_characters",
+    "tell_warnings",
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,12 @@ def lengths(sizes: Sequence[int]) -> Lengths:
     known = np.array(sizes or [0])
     low, median, p90, high = (int(value) for value in np.percentile(known, [0, 50, 90, 100], method="nearest"))
     return Lengths(len(sizes), int(known.sum()), low, median, p90, high)
+
+
+def nothing_left(part: str, max_length: int, base: LanguageModel) -> UserError:
+    """The error for a ``part`` of which no row fits into ``max_length`` tokens."""
+    mend = "raise --max-length" if max_length < base.limit else f"{base.name} takes no more: shorten them"
+    return UserError(f"nothing to learn is left of the {part} part within {counted(max_length, 'token')}; {mend}")
 
 
 def refuse_errors(files: Sequence[Checked], also: str = "") -> None:

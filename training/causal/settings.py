@@ -19,7 +19,7 @@ ALL_LINEAR = "all-linear"
 class CausalSettings(BaseSettings):
     """How to fine-tune a causal language model. Lengths are in tokens."""
 
-    model_config = SettingsConfigDict(env_prefix="TRAINING_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TRAINING_", extra="forbid", frozen=True, allow_inf_nan=False)
 
     learning_rates: ClassVar[dict[str, float]] = {"lora": 2e-4, "qlora": 2e-4, "full": 2e-5}
     """The learning rate of each method, unless one is given."""
@@ -62,6 +62,12 @@ class CausalSettings(BaseSettings):
     epochs: int = Field(3, ge=1, description="passes over the data to learn")
     min_steps: int = Field(
         30, ge=0, description="floor on optimisation steps: little data is passed over more often until it is reached"
+    )
+    evaluations: int | None = Field(
+        None,
+        ge=1,
+        description="how often to measure on the validation part, evenly, with a checkpoint each time (default: after "
+        "each epoch, about ten times in a long training)",
     )
     learning_rate: float | None = Field(
         None, gt=0, description="peak learning rate (default: 2e-4 for lora and qlora, 2e-5 for full)"

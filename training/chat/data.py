@@ -13,8 +13,9 @@ from rich.table import Table
 from fixtures.contracts.errors import UserError
 from fixtures.conversations.faults import Fault, counted
 from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
+from fixtures.conversations.lines import refuse_unreadable
 from fixtures.conversations.turns import faults_of_weights
-from training.causal.reporting import Checked, refuse_errors, tell_of_lost_characters, tell_warnings
+from training.causal.reporting import Checked, nothing_left, refuse_errors, tell_of_lost_characters, tell_warnings
 from training.causal.templates import ChatTemplate
 from training.causal.tokens import refuse_strange_tokens
 from training.chat.cutting import Cut, cut
@@ -65,6 +66,7 @@ class ChatData:
 def read_sources(settings: ChatSettings) -> Sources:
     """Read the files. Their faults are in them; UserError only for one that cannot be read, or not be parted."""
     paths = [path for path in (settings.train_file, settings.eval_file) if path is not None]
+    refuse_unreadable(paths)
     files = [_with_weights_checked(read_chat_file(path)) for path in paths]
     if len(files) == 1:
         return Sources(files, *_split(files[0], settings.validation_share, settings.seed))
@@ -102,9 +104,7 @@ def prepare(
         _warn_of_losses(name, whole, left, console)
     for name, left in zip(("train", "validation"), parts, strict=True):
         if not left.rows:
-            raise UserError(
-                f"nothing to learn is left of the {name} part within {counted(max_length, 'token')}; raise --max-length"
-            )
+            raise nothing_left(name, max_length, base)
     return ChatData(*parts)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fixtures.conversations.faults import Fault, counted, in_words
+from fixtures.conversations.lines import refuse_unreadable
 from training.hosted.rules import CheckedFile, check_file, refuse_errors
 from training.hosted.settings import CheckSettings
 from training.hosted.tokens import Counter, token_counter
@@ -19,6 +20,7 @@ __all__ = ["automatic_epochs", "check"]
 def check(settings: CheckSettings, console: Console) -> None:
     """Print all warnings, lengths and the cost. Raises UserError with every fault of both files."""
     assert settings.train_file is not None
+    refuse_unreadable(path for path in (settings.train_file, settings.eval_file) if path is not None)
     counter = token_counter()
     files = [check_file(settings.train_file, counter=counter, max_tokens=settings.max_tokens, to_learn=True)]
     if settings.eval_file is not None:

@@ -17,6 +17,7 @@ from rich.console import Console
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_file, write_json
 from fixtures.conversations.faults import in_words
+from fixtures.conversations.lines import refuse_unreadable
 from training.hosted.api import ServiceFailed, address, client, explained, whole
 from training.hosted.rules import LEAST_EXAMPLES, check_file, refuse_errors
 from training.hosted.settings import ServiceSettings, UploadSettings
@@ -48,6 +49,7 @@ def upload_files(
 
     Raises UserError with all faults of all files before any is uploaded.
     """
+    refuse_unreadable(paths)
     counter = token_counter()
     checked = [
         check_file(path, counter=counter, max_tokens=max_tokens, to_learn=least and number == 0)

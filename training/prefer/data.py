@@ -12,7 +12,15 @@ from rich.table import Table
 
 from fixtures.contracts.errors import UserError
 from fixtures.conversations.faults import Fault, counted
-from training.causal.reporting import Checked, lengths, refuse_errors, tell_of_lost_characters, tell_warnings
+from fixtures.conversations.lines import refuse_unreadable
+from training.causal.reporting import (
+    Checked,
+    lengths,
+    nothing_left,
+    refuse_errors,
+    tell_of_lost_characters,
+    tell_warnings,
+)
 from training.causal.templates import ChatTemplate
 from training.causal.tokens import refuse_strange_tokens
 from training.language_models import LanguageModel
@@ -48,7 +56,9 @@ class Sources:
 
 def read_sources(settings: PreferSettings) -> Sources:
     """Read the files. Their faults are in them; UserError only for one that cannot be read, or not be parted."""
-    files = [read_pairs(path) for path in (settings.train_file, settings.eval_file) if path is not None]
+    paths = [path for path in (settings.train_file, settings.eval_file) if path is not None]
+    refuse_unreadable(paths)
+    files = [read_pairs(path) for path in paths]
     if len(files) == 1:
         return Sources(files, *_split(files[0], settings.validation_share, settings.seed))
     train, other = files
@@ -87,9 +97,7 @@ def prepare(
         tell_of_lost_characters(name, part.losses, console)
     for name, part in parts.items():
         if not part.rows:
-            raise UserError(
-                f"nothing to learn is left of the {name} part within {counted(max_length, 'token')}; raise --max-length"
-            )
+            raise nothing_left(name, max_length, base)
     return train, validation
 
 

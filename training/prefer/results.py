@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from fixtures.conversations.faults import counted
 from training.causal.results import before_and_best, tell_where
 from training.prefer.task import Task
 
@@ -52,7 +53,7 @@ def dataset_of(task: Task) -> dict[str, Any]:
 def summarize(task: Task, metrics: dict[str, Any], folders: Sequence[Path]) -> None:
     """Show the figures that matter, and where everything is."""
     before, after = metrics["validation"]["before"], metrics["validation"]["model"]
-    table = Table(title=f"{task.base.name} on {after['pairs']:,} pairs it has not seen")
+    table = Table(title=f"{task.base.name} on {counted(after['pairs'], 'pair')} it has not seen")
     for heading in ("", "DPO loss", "in the right order", "margin", "log p chosen", "log p rejected"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, row in (("before", before), (f"at step {metrics['training']['best_step']:,}", after)):

@@ -13,6 +13,7 @@ from rich.table import Table
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_text
 from fixtures.conversations.faults import Fault, counted
+from fixtures.conversations.lines import refuse_unreadable
 from training.causal.reporting import Checked, lengths, refuse_errors, tell_of_lost_characters, tell_warnings
 from training.causal.tokens import refuse_strange_tokens
 from training.language_models import LanguageModel
@@ -49,17 +50,23 @@ def read_sources(settings: PretrainSettings, console: Console) -> Sources:
     Their faults are in them. Raises UserError for files that cannot be read, or
     not be parted.
     """
+    found = [find_files(names) for names in (settings.train_files, settings.eval_files)]
+    refuse_unreadable(path for paths, _ in found for path in paths)
+    for note in (note for _, notes in found for note in notes):
+        console.print(f"note: {note}", markup=False)
     seen: dict[str, str] = {}
-    parts: list[list[TextFile]] = []
-    for names in (settings.train_files, settings.eval_files):
-        paths, notes = find_files(names)
-        for note in notes:
-            console.print(f"note: {note}", markup=False)
-        parts.append([_distinct(read_documents(path, settings.text_key), seen) for path in paths])
+    parts = [[_distinct(read_documents(path, settings.text_key), seen) for path in paths] for paths, _ in found]
     train, validation = ([one for file in files for one in file.documents] for files in parts)
     files = [file for part in parts for file in part]
     if not settings.eval_files and all(fault.warning for file in files for fault in file.faults):
-        train, validation = _split(train, settings)
+        count = max(1, round(len(train) * settings.validation_share))
+        if len(train) <= count:
+            tell_warnings([file.checked() for file in files], "document", console, complete=settings.check_only)
+            raise UserError(
+                f"{counted(len(train), 'distinct document')} cannot be parted into one to learn and one to choose on; "
+                "give --eval-files"
+            )
+        train, validation = _split(train, count, settings.seed)
     return Sources(files, train, validation)
 
 
@@ -73,6 +80,7 @@ def prepare(
     refuse_errors(sources.checked())
     for name, documents in (("--train-files", sources.train), ("--eval-files", sources.validation)):
         if not documents:
+            tell_warnings(sources.checked(), "document", console, complete=settings.check_only)
             raise UserError(f"{name}: no document is left")
     parts = [in_pieces(base.tokenizer, documents, max_length) for documents in (sources.train, sources.validation)]
     refuse_strange_tokens(base, (row.ids for part in parts for row in part.rows))
@@ -103,14 +111,8 @@ def _distinct(file: TextFile, seen: dict[str, str]) -> TextFile:
     return file
 
 
-def _split(documents: list[Document], settings: PretrainSettings) -> tuple[list[Document], list[Document]]:
-    count = max(1, round(len(documents) * settings.validation_share))
-    if len(documents) <= count:
-        raise UserError(
-            f"{counted(len(documents), 'distinct document')} cannot be parted into one to learn and one to choose on; "
-            "give --eval-files"
-        )
-    chosen = set(np.random.default_rng(settings.seed).permutation(len(documents))[:count].tolist())
+def _split(documents: list[Document], count: int, seed: int) -> tuple[list[Document], list[Document]]:
+    chosen = set(np.random.default_rng(seed).permutation(len(documents))[:count].tolist())
     return (
         [document for place, document in enumerate(documents) if place not in chosen],
         [document for place, document in enumerate(documents) if place in chosen],

@@ -72,6 +72,16 @@ def test_a_mistake_is_told_in_one_line_and_exits_with_2(chat, arguments, message
     assert run.code == 2
 
 
+def test_all_files_that_cannot_be_read_are_named(chat, tmp_path):
+    run = chat("--train-file", str(tmp_path), "--eval-file", "nowhere.jsonl")
+
+    assert run.code == 2
+    assert run.stderr.splitlines() == [
+        f"error: cannot read {tmp_path}: Is a directory",
+        "cannot read nowhere.jsonl: No such file or directory",
+    ]
+
+
 def test_without_a_train_file_it_says_so():
     run = subprocess.run(
         [sys.executable, "-m", "training", "chat"], capture_output=True, text=True, env=environment(), check=False
@@ -203,6 +213,16 @@ def test_nothing_left_after_cutting_is_an_error(chat):
     assert run.code == 2
     assert run.stderr == "error: nothing to learn is left of the train part within 8 tokens; raise --max-length\n"
     assert "warning: lines 1-8 (8): nothing to learn is left within 8 tokens; left out" in run.stdout
+
+
+def test_where_the_model_takes_no_more_it_is_not_advised_to_raise_the_length(chat, tmp_path):
+    path = str(write_rows(tmp_path / "long.jsonl", [turns("a " * 1100, "b")]))
+    run = chat("--train-file", path, "--eval-file", path)
+
+    assert run.stderr == (
+        "error: nothing to learn is left of the train part within 1,024 tokens; scratch:llama-tiny takes no more: "
+        "shorten them\n"
+    )
 
 
 def test_a_share_of_one_file_is_put_aside_and_copies_stay_together(chat, tmp_path):

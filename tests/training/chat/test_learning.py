@@ -127,6 +127,13 @@ def test_little_data_is_passed_over_until_there_are_enough_steps(train):
     assert (trained.history["steps"], trained.history["epochs"]) == (8, 4)
 
 
+def test_it_is_measured_as_often_as_asked(train):
+    _, trained = train(epochs=3, batch_size=1, evaluations=12)
+
+    measured = [point["step"] for point in trained.history["curves"] if "validation_loss" in point]
+    assert measured == [*range(0, 25, 2)]
+
+
 def test_the_best_checkpoint_is_taken_not_the_last(train, tmp_path):
     # So high a rate that it learns the few rows by heart and gets worse on all others.
     task, trained = train(epochs=12, batch_size=4, learning_rate=1e-2, schedule="linear")

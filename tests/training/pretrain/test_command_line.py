@@ -69,6 +69,7 @@ def test_nothing_is_left(training, tmp_path):
     (tmp_path / "b.txt").write_text("the same")
     run = training("pretrain", *TINY, "--train-files", str(tmp_path / "a.txt"), "--eval-files", str(tmp_path / "b.txt"))
     assert run.stderr == "error: --eval-files: no document is left\n"
+    assert f"warning: line 1: the same document as one in {tmp_path / 'a.txt'}; left out" in run.stdout
     assert run.code == 2
 
 
