@@ -192,11 +192,16 @@ def _parts(
     found: dict[str, Condition] = {}
     p_values: dict[str, float] = {}
     fewest = policy.min_category_samples if kind == "category" else 1
-    for part, tally in sorted(tallies.items()):
+    for part in sorted(tallies.keys() | (minima.keys() - {"*"})):
         minimum = minima.get(part, minima.get("*"))
         if minimum is None:
             continue
         name = f"pass rate of {part}"
+        if part not in tallies:
+            # Asked for by name, misspelt perhaps: what was never measured is no reason to pass.
+            found[part] = _undecided(name, minimum, f"no samples of such a {kind}")
+            continue
+        tally = tallies[part]
         if tally.scored < fewest:
             too_few = f"{tally.scored} samples; {fewest} are needed"
             found[part] = _undecided(name, minimum, too_few)

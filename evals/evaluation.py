@@ -23,7 +23,9 @@ from evals.settings import GatePolicy, Settings
 from evals.sharding import Shard, chosen_shard, share_of
 from evals.tasks.base import Display, Item, Sample, Task
 from evals.verdicts import VerdictStore
+from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import printable
+from fixtures.contracts.settings import unknown_key
 
 __all__ = ["DryRun", "Evaluation", "Prepared", "evaluate", "prepare"]
 
@@ -65,6 +67,7 @@ def prepare(settings: Settings, policy: GatePolicy, notes: Sequence[str] = ()) -
     shard = chosen_shard(settings)
     judges = open_judges(settings)
     task = _open_task(settings, judges)
+    _refuse_unknown_metrics(policy, [metric.name for metric in task.judge.metrics])
     references = read_references(policy, task.judge, task.dataset, {item.id for item in task.drawn})
     assigned = share_of(task.drawn, shard)
     notes = [*notes, *task.notes, *_notes(policy, task.drawn)]
@@ -82,6 +85,12 @@ def _open_task(settings: Settings, judges: Sequence[Judge]) -> Task:
     from evals.tasks.news import NewsTask
 
     return NewsTask(settings, judges)
+
+
+def _refuse_unknown_metrics(policy: GatePolicy, known: Sequence[str]) -> None:
+    for name in policy.min_metric_pass_rate or ():
+        if name not in known and name != "*":
+            raise UserError(unknown_key("min_metric_pass_rate", name, dict.fromkeys(known)))
 
 
 def _notes(policy: GatePolicy, drawn: Sequence[Item]) -> list[str]:

@@ -282,6 +282,11 @@ class TestGate:
         assert names["pass rate of correctness"] == "fail"
         assert "not met: pass rate of correctness" in failing.verdict["sentence"]
 
+    def test_a_metric_that_is_not_asked_is_a_mistake(self, evals, chat):
+        run = evals.run(*chat.given(3, 0), "--min-metric-pass-rate", "corectness=0.5")
+        assert run.exit_code == 4
+        assert 'min_metric_pass_rate: unknown key "corectness"; did you mean "correctness"?' in run.output
+
     def test_categories(self, evals, chat):
         run = evals.run(*chat.given(60, 0), "--min-category-pass-rate", "0.8")
         assert run.verdict["outcome"] == "pass"

@@ -69,6 +69,16 @@ class TestCategories:
         _, found = judge(Evidence(tally(50, 0), {"a": tally(50, 0)}), min_category_pass_rate={"*": minimum})
         assert found["pass rate of a"].outcome == ("pass" if minimum == 0 else "inconclusive")
 
+    @pytest.mark.parametrize("kind", ["category", "metric"])
+    def test_what_was_never_measured_is_no_reason_to_pass(self, kind):
+        """A misspelt name would take its requirement out of the gate."""
+        parts = {"categories" if kind == "category" else "metrics": {"style": tally(50, 0)}}
+        gate, found = judge(Evidence(tally(50, 0), **parts), **{f"min_{kind}_pass_rate": {"styl": 0.5, "*": 0.5}})
+
+        assert gate.outcome == "inconclusive"
+        assert (found["pass rate of style"].outcome, found["pass rate of styl"].outcome) == ("pass", "inconclusive")
+        assert found["pass rate of styl"].detail == f"no samples of such a {kind}"
+
 
 class TestLabels:
     CONFUSION = ((90, 10, 0), (5, 95, 0), (0, 0, 0))
