@@ -1,4 +1,4 @@
-"""The scripts on the pages about data and methods, run as they stand there."""
+"""The scripts on the pages about data, methods and evaluation, run as they stand there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from fixtures.conversations.answers import read_answers
+from fixtures.conversations.answers import read_answers, write_answers
 from fixtures.conversations.rows import rows_of
 from tests.docs.pages import ROOT, Page
 
@@ -25,7 +25,9 @@ UNCLEAR = "What does it say?"
 
 def script(name):
     """The block whose first line names it."""
-    blocks = [block for page in ("data.md", "methods.md") for block in Page(ROOT / "docs" / page).blocks]
+    blocks = [
+        block for page in ("data.md", "methods.md", "chat-evaluation.md") for block in Page(ROOT / "docs" / page).blocks
+    ]
     [found] = [code for _, code in blocks if code.startswith(f'"""{name}: ')]
     return found
 
@@ -112,6 +114,22 @@ def test_own_answers_of_a_file(tmp_path):
 
     rows = rows_of(ROOT / "fixtures/chat/eval.jsonl").rows
     assert read_answers(tmp_path / "own.jsonl", rows, rows) == {row.id: row.reference for row in rows}
+
+
+def test_precision_and_recall_of_answers_that_are_categories(tmp_path):
+    turns = [[{"role": "user", "content": f"Text {n}"}, {"role": "assistant", "content": "spam"}] for n in range(4)]
+    turns += [[{"role": "user", "content": f"Letter {n}"}, {"role": "assistant", "content": "ham"}] for n in range(4)]
+    (tmp_path / "eval.jsonl").write_text("".join(json.dumps({"messages": each}) + "\n" for each in turns))
+    rows = rows_of(tmp_path / "eval.jsonl").rows
+    said = ["spam", "spam", "spam ", "ham", "ham", "ham", "spam", "I cannot say"]
+    write_answers(tmp_path / "answers.jsonl", rows, {row.id: text for row, text in zip(rows, said, strict=True)})
+
+    table = run("categories.py", "eval.jsonl", "answers.jsonl", folder=tmp_path)
+
+    figures = {
+        line.split()[0]: line.split()[1:] for line in table.splitlines() if line.split()[:1] in (["ham"], ["spam"])
+    }
+    assert figures == {"ham": ["0.67", "0.50", "0.57", "4"], "spam": ["0.75", "0.75", "0.75", "4"]}
 
 
 def test_near_copies(tmp_path):
