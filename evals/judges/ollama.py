@@ -13,6 +13,7 @@ from typing import Any
 
 from evals.judges.base import Capabilities, JudgeFailure, JudgeUnavailable, Question, Reply
 from evals.judges.canary import enforced, with_canary
+from evals.judges.specs import check_url
 from evals.judges.transport import Rejected, Response, Transport
 from evals.judges.wire import TOP_LOGPROBS, UNSUPPORTED, check_model, tokens_of, whole_number
 from evals.settings import JudgeSettings
@@ -25,10 +26,11 @@ _BYTES_PER_TOKEN = 3
 
 
 def default_url() -> str:
-    """Where ``OLLAMA_HOST`` says, as Ollama's own client reads it, else this machine."""
+    """Where ``OLLAMA_HOST`` says, as Ollama's own client reads it, else this machine. Raises UserError."""
     host = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/") or "127.0.0.1"
     if "://" not in host:
         host = f"http://{host}"
+    check_url(host, "OLLAMA_HOST", "Ollama itself knows neither")
     scheme, _, rest = host.partition("://")
     if rest.startswith("0.0.0.0"):
         # A server's "listen everywhere" is no address for a client.

@@ -18,9 +18,11 @@ from pydantic import SecretStr
 from evals.judges.base import Capabilities, JudgeFailure, Question, Reply
 from evals.judges.canary import enforced, with_canary
 from evals.judges.concessions import Concessions
+from evals.judges.specs import check_url
 from evals.judges.transport import Rejected, Response, Transport
 from evals.judges.wire import TOP_LOGPROBS, UNSUPPORTED, check_model, same_model, tokens_of, whole_number
 from evals.settings import JudgeSettings
+from fixtures.contracts.errors import UserError
 
 __all__ = ["LADDER", "ChatJudge", "default_openai_url"]
 
@@ -61,8 +63,12 @@ LADDER = (
 
 
 def default_openai_url() -> str:
-    """Where ``OPENAI_BASE_URL`` says, else OpenAI itself."""
-    return os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    """Where ``OPENAI_BASE_URL`` says, else OpenAI itself. Raises UserError if it says no URL, or a secret."""
+    url = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    check_url(url, "OPENAI_BASE_URL", "the key goes by itself, in OPENAI_API_KEY")
+    if not url.startswith(("http://", "https://")):
+        raise UserError("OPENAI_BASE_URL: this is no URL: it begins with http:// or https://")
+    return url
 
 
 class ChatJudge:

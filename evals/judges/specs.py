@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fixtures.contracts.errors import UserError
 
-__all__ = ["KINDS", "Spec", "read_remote", "read_specs"]
+__all__ = ["KINDS", "Spec", "check_url", "read_remote", "read_specs"]
 
 KINDS = {
     "rubric": "rules, no LLM: the metric's rubric applied to category names; of chat answers, the words they share "
@@ -63,6 +63,19 @@ def _read_spec(text: str) -> Spec:
     raise UserError(f'--judge: unknown judge "{text}"; the kinds are\n{kinds}')
 
 
+def check_url(url: str, place: str, way_out: str) -> None:
+    """Raise UserError, which does not show it, for a server's URL that may hold a secret: it is stored and printed."""
+    try:
+        parts = urlsplit(url)
+        secret = parts.username is not None or parts.password is not None or parts.query or parts.fragment
+        # A property that looks at what stands behind the colon.
+        _ = parts.port
+    except ValueError as error:
+        raise UserError(f"{place}: this is no URL: what should be the port is no number") from error
+    if secret:
+        raise UserError(f"{place}: a URL with a password or a query would be stored and printed; {way_out}")
+
+
 def read_remote(text: str, option: str) -> Spec:
     """A model of OpenAI, of Ollama or of an OpenAI-compatible server, as ``option`` names it. Raises UserError."""
     kind, _, rest = text.partition(":")
@@ -70,8 +83,7 @@ def read_remote(text: str, option: str) -> Spec:
     if found is None:
         raise UserError(f'{option} "{text}": no model is named, or the URL lacks http:// or https://')
     model, url = found["model"], found["url"] or ""
-    if urlsplit(url).username is not None or urlsplit(url).password is not None:
-        raise UserError(f"{option} {kind}:{model}@...: a URL with a password would be reported; use {option}-key-file")
+    check_url(url, f"{option} {kind}:{model}@...", f"use {option}-key-file")
     if kind == "endpoint" and not url:
         raise UserError(f'{option} "{text}": endpoint: needs a URL, like endpoint:MODEL@http://localhost:8000/v1')
     if kind == "openai" and url:

@@ -2,7 +2,11 @@
 
 import pytest
 
-from evals.judges.specs import KINDS, read_specs
+from evals.candidates import open_candidate
+from evals.candidates.settings import CandidateSettings
+from evals.judges import open_judges
+from evals.judges.specs import KINDS, read_remote, read_specs
+from evals.settings import JudgeSettings
 from fixtures.contracts.errors import UserError
 
 
@@ -55,3 +59,36 @@ def test_an_unknown_judge_is_told_all_kinds():
     with pytest.raises(UserError) as caught:
         read_specs("nobody")
     assert all(kind in str(caught.value) for kind in KINDS)
+
+
+SECRETS = ["http://me:hunter2@host/v1", "http://hunter2@host/v1", "https://host/v1?key=hunter2", "http://me:hunter2/@h"]
+
+
+@pytest.mark.parametrize("url", SECRETS)
+@pytest.mark.parametrize(("place", "kind"), [("OPENAI_BASE_URL", "openai"), ("OLLAMA_HOST", "ollama")])
+def test_a_secret_in_the_address_from_the_environment_is_refused_and_not_shown(monkeypatch, url, place, kind):
+    """Addresses are part of what is stored and reported."""
+    monkeypatch.setenv(place, url)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    for opened in (
+        lambda: open_judges(JudgeSettings(judge=f"{kind}:model")),
+        lambda: open_candidate(f"{kind}:model", CandidateSettings()),
+    ):
+        with pytest.raises(UserError, match=f"^{place}: ") as refused:
+            opened()
+        assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", SECRETS)
+@pytest.mark.parametrize("option", ["--judge", "--candidate"])
+def test_a_secret_in_an_address_that_was_typed_is_refused_and_not_shown(url, option):
+    with pytest.raises(UserError, match=f"^{option} endpoint:model@...: ") as refused:
+        read_remote(f"endpoint:model@{url}", option)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_an_address_without_a_scheme(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    with pytest.raises(UserError, match="OPENAI_BASE_URL: this is no URL"):
+        open_judges(JudgeSettings(judge="openai:model"))
