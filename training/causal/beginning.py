@@ -1,11 +1,11 @@
-"""The beginning of every fine-tuning: quiet libraries, and a place that nothing shall be taken for this run's in."""
+"""The beginning of every fine-tuning: quiet libraries, and a place to save to."""
 
 from __future__ import annotations
 
 from transformers.utils import logging as transformers_logging
 
 from training.causal.settings import CausalSettings
-from training.place import make_folder, refuse_own_output_as_base, withdraw
+from training.place import make_folder, refuse_own_output_as_base
 
 __all__ = ["begin"]
 
@@ -22,4 +22,3 @@ def begin(settings: CausalSettings) -> None:
     for name in ("model", "adapter"):
         refuse_own_output_as_base(settings.base_model, settings.save_to / name)
     make_folder(settings.save_to)
-    withdraw(settings.save_to)

@@ -20,6 +20,7 @@ from training.causal.targets import resolve_targets
 from training.causal.task import LIBRARIES, CausalTask
 from training.checkpoints import checkpoint_to_resume, newest_checkpoint
 from training.curves import curve_points, write_curves
+from training.place import withdraw
 from training.planned import Milestones
 from training.processes import is_main_process, process_count
 from training.tracking.follow import tell
@@ -126,6 +127,7 @@ def fine_tune(
         checkpoint = _checkpoint_to_resume(task, identity)
     if tracking:
         tracking.begin(task.settings.recorded() | {"steps": plan.steps, "processes": process_count()}, checkpoint)
+    withdraw(task.settings.save_to)
 
     set_seed(task.settings.seed)
     model, settings = _starting_model(task)

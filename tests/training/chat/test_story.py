@@ -99,6 +99,16 @@ def test_an_earlier_runs_manifests_are_withdrawn(chat, models, monkeypatch):
     assert not (run.out / "model" / "manifest.json").exists()
 
 
+def test_a_mistake_costs_an_earlier_model_nothing(chat, monkeypatch, tmp_path):
+    first = quickly(chat, monkeypatch)
+    assert first.code == 0, first.stderr
+    before = (first.manifest, first.metrics)
+
+    for mistake in (("--eval-file", "nowhere.jsonl"), ("--max-length", "8"), ("--base-model", "./nowhere")):
+        assert chat(*mistake).code == 2
+    assert (first.manifest, first.metrics) == before
+
+
 def spoil_weights(folder):
     weights = load_file(folder / "model.safetensors")
     weights["lm_head.weight"] = weights["lm_head.weight"].flip(0)
