@@ -45,9 +45,9 @@ def classify(settings: ClassifySettings, console: Console, tracking: Tracking | 
     started = time.monotonic()
     folder = settings.save_to / "model"
     refuse_own_output_as_base(settings.base_model, folder)
+    withdraw(settings.save_to)
 
     task = understand(settings, console)
-    withdraw(settings.save_to)
     trained = fit_last_layer(task, tracking) if settings.method == "head" else fine_tune(task, tracking)
     if not is_main_process():
         return folder

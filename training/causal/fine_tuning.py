@@ -122,15 +122,17 @@ def fine_tune(
     ``trainer_of`` makes the trainer of model, args, plan, milestones, console
     and tracking; ``identity`` tells this training's data from any other's.
     """
+    # What is wrong with the model is found before anything of an earlier run is removed.
+    set_seed(task.settings.seed)
+    model, settings = _starting_model(task)
     # The first process tidies the folder; the others look at it afterwards.
     with arguments.main_process_first(local=False, desc="checkpoints"):
         checkpoint = _checkpoint_to_resume(task, identity)
     if tracking:
         tracking.begin(task.settings.recorded() | {"steps": plan.steps, "processes": process_count()}, checkpoint)
+    # Not before: a mistake in a command shall not cost an earlier model, which took hours, its manifest.
     withdraw(task.settings.save_to)
 
-    set_seed(task.settings.seed)
-    model, settings = _starting_model(task)
     trainer = trainer_of(
         model=model,
         args=arguments,

@@ -35,7 +35,7 @@ _ALSO_CALLED = {
 def resolve_targets(model: PreTrainedModel, wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     """The names to give to peft, and those that stand for others.
 
-    Raises UserError for a name that no linear layer but the output layer has.
+    Raises UserError for names that no linear layer but the output layer has.
     """
     output = model.get_output_embeddings()
     layers = [
@@ -44,16 +44,21 @@ def resolve_targets(model: PreTrainedModel, wanted: Sequence[str]) -> tuple[tupl
         if isinstance(module, (nn.Linear, Conv1D)) and module is not output
     ]
     replaced: dict[str, str] = {}
+    unknown: list[str] = []
     for name in wanted:
         if _found(name, layers):
             continue
         other = next((other for other in _ALSO_CALLED.get(name, ()) if _found(other, layers)), None)
         if other is None:
-            known = sorted({layer.rsplit(".", 1)[-1] for layer in layers})
-            raise UserError(
-                f"--lora-target-modules: the model has no layer {name}\n  it has: {', '.join(known)} (or all-linear)"
-            )
-        replaced[name] = other
+            unknown.append(name)
+        else:
+            replaced[name] = other
+    if unknown:
+        known = sorted({layer.rsplit(".", 1)[-1] for layer in layers})
+        raise UserError(
+            f"--lora-target-modules: the model has no layer {' and no '.join(unknown)}\n"
+            f"  it has: {', '.join(known)} (or all-linear)"
+        )
     return tuple(dict.fromkeys(replaced.get(name, name) for name in wanted)), replaced
 
 

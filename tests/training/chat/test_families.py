@@ -74,6 +74,13 @@ def test_a_layer_that_the_model_does_not_have(models, name):
         resolve_targets(model, ["q_proj", name])
 
 
+def test_all_layers_that_the_model_does_not_have_are_named(models):
+    model = AutoModelForCausalLM.from_pretrained(models("llama"))
+
+    with pytest.raises(UserError, match="the model has no layer w_proj and no v2_proj\n"):
+        resolve_targets(model, ["w_proj", "q_proj", "v2_proj"])
+
+
 def test_all_linear_reaches_what_the_seven_names_reach(train, models, plain):
     common = {"train_file": plain, "eval_file": None, "base_model": str(models("phi3")), "method": "lora"}
     _, everything = train(**common)
