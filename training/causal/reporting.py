@@ -1,39 +1,25 @@
-"""What is said of the data before anything long begins: faults by line, lengths, and what gets lost."""
+"""What is said of the data before anything long begins: warnings by line, lengths, and what gets lost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 
 from fixtures.contracts.errors import UserError
-from fixtures.conversations.faults import Fault, counted, in_words
+from fixtures.conversations.faults import Checked, counted, in_words
 from training.causal.tokens import Losses
 from training.language_models import LanguageModel
 
 __all__ = [
-    "Checked",
     "Lengths",
     "lengths",
     "nothing_left",
-    "refuse_errors",
     "tell_of_lost_characters",
     "tell_warnings",
 ]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A file, how many ``noun``s it holds, and all that is wrong with them."""
-
-    path: Path
-    rows: int
-    faults: list[Fault] = field(default_factory=list)
-    noun: str = "row"
 
 
 class Lengths(NamedTuple):
@@ -58,18 +44,6 @@ def nothing_left(part: str, max_length: int, base: LanguageModel) -> UserError:
     """The error for a ``part`` of which no row fits into ``max_length`` tokens."""
     mend = "raise --max-length" if max_length < base.limit else f"{base.name} takes no more: shorten them"
     return UserError(f"nothing to learn is left of the {part} part within {counted(max_length, 'token')}; {mend}")
-
-
-def refuse_errors(files: Sequence[Checked], also: str = "") -> None:
-    """Raise UserError with all that is wrong, file by file, if a row or a file is unusable; ``also`` is a last line."""
-    if all(fault.warning for file in files for fault in file.faults):
-        return
-    lines = []
-    for file in files:
-        wrong = {fault.line for fault in file.faults if not fault.warning and fault.line}
-        lines.append(f"{file.path}: {counted(len(wrong), file.noun)} of {file.rows:,} cannot be used")
-        lines += (f"  {line}" for line in in_words(file.faults))
-    raise UserError("\n".join([*lines, also]).rstrip())
 
 
 def tell_warnings(files: Sequence[Checked], noun: str, console: Console, *, complete: bool) -> None:

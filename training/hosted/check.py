@@ -8,9 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fixtures.conversations.faults import Fault, counted, in_words
+from fixtures.conversations.faults import Fault, counted, in_words, refuse_errors
 from fixtures.conversations.lines import refuse_unreadable
-from training.hosted.rules import CheckedFile, check_file, refuse_errors
+from training.hosted.rules import CheckedFile, check_file
 from training.hosted.settings import CheckSettings
 from training.hosted.tokens import Counter, token_counter
 
@@ -26,7 +26,7 @@ def check(settings: CheckSettings, console: Console) -> None:
     if settings.eval_file is not None:
         other = check_file(settings.eval_file, counter=counter, max_tokens=settings.max_tokens, to_learn=False)
         files.append(_with_overlap(files[0], other))
-    refuse_errors(files)
+    refuse_errors([one.checked for one in files])
     for checked in files:
         console.print(f"{checked.path}: {counted(checked.file.rows, 'conversation')}, no errors", markup=False)
         for line in in_words(checked.faults):

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fixtures.contracts.errors import UserError
-from fixtures.conversations.faults import Fault, counted, in_words
+from fixtures.conversations.faults import Checked, Fault, counted
 from fixtures.conversations.files import ChatFile, Conversation, read_chat_file
 from fixtures.conversations.turns import faults_of_weights
 from training.hosted.tokens import Counter
 
-__all__ = ["LEAST_EXAMPLES", "CheckedFile", "check_file", "refuse_errors"]
+__all__ = ["LEAST_EXAMPLES", "CheckedFile", "check_file"]
 
 LEAST_EXAMPLES = 10
 LARGEST_FILE = 512 * 2**20
@@ -39,6 +38,11 @@ class CheckedFile:
         """Where it lies."""
         return self.file.path
 
+    @property
+    def checked(self) -> Checked:
+        """What is to be told of it."""
+        return Checked(self.path, self.file.rows, self.faults)
+
 
 def check_file(path: Path, *, counter: Counter, max_tokens: int, to_learn: bool) -> CheckedFile:
     """Read a file and find all its faults. ``to_learn``: a train file, which needs a least number of examples.
@@ -59,18 +63,6 @@ def check_file(path: Path, *, counter: Counter, max_tokens: int, to_learn: bool)
     if (size := path.stat().st_size) > LARGEST_FILE:
         faults.append(Fault(None, f"{size / 2**20:,.0f} MiB; 512 MiB are the most that is taken"))
     return CheckedFile(file, faults, tokens)
-
-
-def refuse_errors(files: list[CheckedFile]) -> None:
-    """Raise UserError with all faults of all files if one has an error."""
-    if all(fault.warning for checked in files for fault in checked.faults):
-        return
-    lines = []
-    for checked in files:
-        wrong = {fault.line for fault in checked.faults if fault.line and not fault.warning}
-        lines.append(f"{checked.path}: {counted(len(wrong), 'row')} of {checked.file.rows:,} cannot be used")
-        lines += [f"  {line}" for line in in_words(checked.faults)]
-    raise UserError("\n".join(lines))
 
 
 def _of_row(conversation: Conversation) -> Iterator[Fault]:

@@ -16,10 +16,10 @@ from rich.console import Console
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_file, write_json
-from fixtures.conversations.faults import in_words
+from fixtures.conversations.faults import in_words, refuse_errors
 from fixtures.conversations.lines import refuse_unreadable
 from training.hosted.api import ServiceFailed, address, client, explained, whole
-from training.hosted.rules import LEAST_EXAMPLES, check_file, refuse_errors
+from training.hosted.rules import LEAST_EXAMPLES, check_file
 from training.hosted.settings import ServiceSettings, UploadSettings
 from training.hosted.tokens import token_counter
 
@@ -55,7 +55,7 @@ def upload_files(
         check_file(path, counter=counter, max_tokens=max_tokens, to_learn=least and number == 0)
         for number, path in enumerate(paths)
     ]
-    refuse_errors(checked)
+    refuse_errors([one.checked for one in checked])
     for file in checked:
         for line in in_words(file.faults, complete=False):
             console.print(f"{file.path}: {line}", markup=False)

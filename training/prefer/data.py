@@ -11,16 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fixtures.contracts.errors import UserError
-from fixtures.conversations.faults import Fault, counted
+from fixtures.conversations.faults import Checked, Fault, counted, refuse_errors
 from fixtures.conversations.lines import refuse_unreadable
-from training.causal.reporting import (
-    Checked,
-    lengths,
-    nothing_left,
-    refuse_errors,
-    tell_of_lost_characters,
-    tell_warnings,
-)
+from training.causal.reporting import lengths, nothing_left, tell_of_lost_characters, tell_warnings
 from training.causal.templates import ChatTemplate
 from training.causal.tokens import refuse_strange_tokens
 from training.language_models import LanguageModel

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.contracts.files import sha256_text
-from fixtures.conversations.faults import Fault
+from fixtures.conversations.faults import Checked, Fault
 from fixtures.conversations.files import encodable_row, plain_turn
 from fixtures.conversations.lines import json_lines
 from fixtures.conversations.turns import faults_of_tools, faults_of_turns
-from training.causal.reporting import Checked
 
 __all__ = ["Pair", "PairFile", "read_pairs"]
 

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import sha256_text
-from fixtures.conversations.faults import Fault, counted
+from fixtures.conversations.faults import Checked, Fault, counted, refuse_errors
 from fixtures.conversations.lines import refuse_unreadable
-from training.causal.reporting import Checked, lengths, refuse_errors, tell_of_lost_characters, tell_warnings
+from training.causal.reporting import lengths, tell_of_lost_characters, tell_warnings
 from training.causal.tokens import refuse_strange_tokens
 from training.language_models import LanguageModel
 from training.pretrain.documents import Document, TextFile, find_files, read_documents

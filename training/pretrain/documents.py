@@ -10,9 +10,8 @@ from pathlib import Path
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.files import encodable, sha256_text
-from fixtures.conversations.faults import Fault, counted
+from fixtures.conversations.faults import Checked, Fault, counted
 from fixtures.conversations.lines import json_lines, read_file
-from training.causal.reporting import Checked
 
 __all__ = ["Document", "TextFile", "find_files", "read_documents"]
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fixtures.contracts.errors import UserError
 from fixtures.contracts.inference import autocast_dtype, resolve_device
-from training.causal.reporting import refuse_errors
+from fixtures.conversations.faults import refuse_errors
 from training.causal.task import CausalTask
 from training.language_models import load_language_model
 from training.pretrain.data import Sources, prepare, read_sources
