@@ -82,7 +82,7 @@ def json_schema(name: str, schema: Any | None) -> Rule:
 
     def measure(answer: str, row: ChatRow) -> tuple[float, str]:
         try:
-            value = json.loads(answer)
+            value = json.loads(answer, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             return 0.0, f"Not JSON: {error}."
         validator = _validator(row.others["schema"] if schema is None else schema)
@@ -92,6 +92,11 @@ def json_schema(name: str, schema: Any | None) -> Rule:
         return 0.0, f"Not valid by the schema at {problem.json_path}: {problem.message[:300]}"
 
     return Rule(name, 1.0, {"kind": "json_schema", "schema": schema if schema is not None else "the row's"}, measure)
+
+
+def _no_number(name: str) -> None:
+    """Python reads NaN and Infinity, which JSON does not know and other parsers refuse."""
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def no_validator(schema: Any) -> str | None:

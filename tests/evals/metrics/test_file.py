@@ -111,6 +111,7 @@ def test_rules(read, tmp_path):
     assert of("no_sorry", "fine", "I am SORRY") == [1, 0]
     assert of("json_schema", '{"day": 1}', '{"day": "1"}', "{}", "day 1", "[" * 100_000) == [1, 0, 0, 0, 0]
     assert of("json_schema", '{"day": 1}', '{"day": 1.5}', row=1) == [1, 0]
+    assert of("json_schema", '{"day": 1, "x": 1}', '{"day": 1, "x": NaN}', '{"day": 1, "x": -Infinity}') == [1, 0, 0]
 
 
 def test_a_schema_file_stands_beside_the_metrics(read, tmp_path):
