@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from pydantic import SecretStr
@@ -28,12 +27,16 @@ def open_candidate(text: str, settings: CandidateSettings) -> Candidate:
 
 def open_candidates(texts: Sequence[str], settings: CandidateSettings) -> list[Candidate]:
     """Several candidates to be put side by side. Raises UserError, also for a key that two servers would get."""
-    servers = {spec.url for spec in map(read_spec, texts) if spec.kind == "endpoint"}
-    if len(servers) > 1 and (settings.candidate_key_file or os.environ.get("CANDIDATE_API_KEY", "").strip()):
+    from evals.judges.secrets import for_one_server
+
+    servers = [(spec.kind, spec.url) for spec in map(read_spec, texts)]
+    try:
+        for_one_server(servers, settings.candidate_key_file, "CANDIDATE_API_KEY", who="candidates")
+    except UserError as error:
         raise UserError(
-            f"one key for candidates, and {len(servers)} servers that would get it: {', '.join(sorted(servers))}\n"
+            f"{error}\n"
             "  answer the rows by one candidate after the other, each with its key, and name the files of answers"
-        )
+        ) from None
     return [open_candidate(text, settings) for text in texts]
 
 

@@ -32,6 +32,11 @@ def open_judges(settings: JudgeSettings) -> tuple[Judge, ...]:
         raise UserError(f"--taxonomy is for the rubric judge; --judge is {settings.judge}")
     if settings.score_mode == "weighted" and any(spec.kind == "rubric" for spec in specs):
         raise UserError("--score-mode weighted: the rubric judge has no token probabilities; use raw")
+    if len(specs) > 1:
+        from evals.judges.secrets import for_one_server
+
+        servers = [(spec.kind, spec.url) for spec in specs]
+        for_one_server(servers, settings.judge_key_file, "JUDGE_API_KEY", who="the judges of a panel")
     return tuple(_open(spec, settings) for spec in specs)
 
 

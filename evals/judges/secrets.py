@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from fixtures.contracts.errors import UserError
 
-__all__ = ["masked", "read_key"]
+__all__ = ["for_one_server", "masked", "read_key"]
 
 _NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
 _SHORTEST = 8
@@ -36,6 +37,19 @@ def read_key(path: Path | None, variable: str, option: str = "--judge-key-file")
         raise UserError(f"{option} {path}: must hold one key and nothing else")
     _from_files.add(value)
     return SecretStr(value)
+
+
+def for_one_server(servers: Iterable[tuple[str, str]], path: Path | None, variable: str, *, who: str) -> None:
+    """Raise UserError if one key would go to several servers; one of them is not its owner's.
+
+    ``servers``: kind and URL of each that ``who`` names. A key in a file is for
+    all kinds; one in ``variable`` for endpoints, since OpenAI's has its own.
+    """
+    receivers = {url or kind for kind, url in servers if kind == "endpoint" or (kind == "openai" and path is not None)}
+    if len(receivers) > 1 and (path is not None or os.environ.get(variable, "").strip()):
+        raise UserError(
+            f"one key for {who}, and {len(receivers)} servers that would get it: {', '.join(sorted(receivers))}"
+        )
 
 
 def masked(text: str) -> str:

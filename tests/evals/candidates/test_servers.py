@@ -218,6 +218,14 @@ class TestKeys:
         with pytest.raises(UserError, match="2 servers that would get it: http://one/v1, http://two/v1"):
             open_candidates(two, settings)
 
+    def test_a_key_in_a_file_is_not_for_openai_and_for_others(self, monkeypatch, tmp_path):
+        monkeypatch.delenv("CANDIDATE_API_KEY", raising=False)
+        (tmp_path / "key").write_text(KEY)
+        settings = CandidateSettings(save_to=tmp_path, candidate_key_file=tmp_path / "key")
+        with pytest.raises(UserError, match="2 servers that would get it: http://one/v1, openai\n"):
+            open_candidates(["openai:a", "endpoint:b@http://one/v1"], settings)
+        assert len(open_candidates(["openai:a", "openai:b", "ollama:c"], settings)) == 3
+
 
 @pytest.mark.parametrize(
     ("name", "said"),

@@ -92,3 +92,24 @@ def test_an_address_without_a_scheme(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "x")
     with pytest.raises(UserError, match="OPENAI_BASE_URL: this is no URL"):
         open_judges(JudgeSettings(judge="openai:model"))
+
+
+class TestAPanelThatSharesAKey:
+    MIXED = "openai:a,endpoint:b@http://one/v1,rubric"
+
+    def test_in_a_file(self, monkeypatch, tmp_path):
+        """OpenAI's key never goes to another server, whichever way it was given."""
+        monkeypatch.delenv("JUDGE_API_KEY", raising=False)
+        (tmp_path / "key").write_text("sk-very-secret")
+        with pytest.raises(UserError, match="one key for the judges of a panel, and 2 servers that would get it"):
+            open_judges(JudgeSettings(judge=self.MIXED, judge_key_file=tmp_path / "key"))
+
+    def test_in_the_environment(self, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+        monkeypatch.setenv("JUDGE_API_KEY", "sk-of-one")
+        assert len(open_judges(JudgeSettings(judge=self.MIXED))) == 3
+        two = "endpoint:a@http://one/v1,endpoint:b@http://two/v1,rubric"
+        with pytest.raises(UserError, match="2 servers that would get it: http://one/v1, http://two/v1"):
+            open_judges(JudgeSettings(judge=two))
+        monkeypatch.delenv("JUDGE_API_KEY")
+        assert len(open_judges(JudgeSettings(judge=two))) == 3
