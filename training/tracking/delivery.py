@@ -50,8 +50,9 @@ class Tracker(Protocol):
 
     name: str
 
-    def point(self, step: int, figures: Mapping[str, float]) -> None:
-        """Figures measured at a step. Those that an interrupted run has told already are passed over."""
+    def point(self, step: int, figures: Mapping[str, float], measured: float) -> None:
+        """Figures at a step, measured at this time, in seconds since 1970. What it has already is passed over:
+        an interrupted run may have told it, or it may have come in with the answer being lost."""
 
     def result(self, result: Result) -> str:
         """The end of a training that succeeded; returns a remark for people, or nothing."""
@@ -66,14 +67,14 @@ class Delivery:
     def __init__(self, tracker: Tracker, console: Console) -> None:
         self._tracker = tracker
         self._console = console
-        self._waiting: deque[tuple[int, Mapping[str, float]]] = deque()
+        self._waiting: deque[tuple[int, Mapping[str, float], float]] = deque()
         self._pause = 0.0
         self._not_before = 0.0
         self.complete = True
 
     def point(self, step: int, figures: Mapping[str, float]) -> None:
-        """Figures measured at a step."""
-        self._waiting.append((step, figures))
+        """Figures measured at a step, just now."""
+        self._waiting.append((step, figures, time.time()))
         if time.monotonic() >= self._not_before:
             self._deliver()
 

@@ -58,11 +58,12 @@ class MLflow:
             )
         self.place = f"{self.run_id} in {without_secrets(uri)}"
 
-    def point(self, step: int, figures: Mapping[str, float]) -> None:
+    def point(self, step: int, figures: Mapping[str, float], measured: float) -> None:
         """Metrics of these names."""
-        now = int(time.time() * 1000)
+        # The server takes a metric of the same step and time once, however often it is sent.
+        milliseconds = int(measured * 1000)
         metrics = [
-            self._mlflow.entities.Metric(name, value, now, step)
+            self._mlflow.entities.Metric(name, value, milliseconds, step)
             for name, value in figures.items()
             if (name, step) not in self._known
         ]
@@ -72,7 +73,7 @@ class MLflow:
 
     def result(self, result: Result) -> str:
         """The final figures as metrics at step 0, the files as artifacts, the model."""
-        self.point(0, result.figures)
+        self.point(0, result.figures, time.time())
         for name, content in result.files.items():
             if isinstance(content, Path):
                 self._client.log_artifact(self.run_id, str(content), Path(name).parent.as_posix().removeprefix("."))

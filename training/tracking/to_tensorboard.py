@@ -31,13 +31,13 @@ class TensorBoard:
         for summary in hparams(dict(parameters), {"validation_loss": 0.0}):
             self._writer.file_writer.add_summary(summary)
 
-    def point(self, step: int, figures: Mapping[str, float]) -> None:
+    def point(self, step: int, figures: Mapping[str, float], measured: float) -> None:
         """Scalars of these names."""
         if step <= self._resumed_at:
             return
         for name, value in figures.items():
             if (name, step) not in self._known:
-                self._writer.add_scalar(name, value, step)
+                self._writer.add_scalar(name, value, step, measured)
                 self._known.add((name, step))
         # So that a kill loses nothing, and who watches sees it at once.
         self._writer.flush()

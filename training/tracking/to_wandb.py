@@ -59,11 +59,11 @@ class WeightsAndBiases:
         self.run_id: str = self._run.id
         self.place = f"{self._run.settings.sync_dir} (offline)" if self._run.offline else str(self._run.url)
 
-    def point(self, step: int, figures: Mapping[str, float]) -> None:
+    def point(self, step: int, figures: Mapping[str, float], measured: float) -> None:
         """A row of the history at ``step``."""
         # It wants steps to rise, and a resumed run begins after the last one that the server has.
         if step >= self._run.step:
-            self._run.log(dict(figures), step=step)
+            self._run.log({**figures, "_timestamp": measured}, step=step)
 
     def result(self, result: Result) -> str:
         """The final figures as summary, the files as an artifact."""

@@ -124,11 +124,20 @@ def in_wandb(out: Path) -> tuple[Points, dict[str, float]]:
     return points, final
 
 
-def in_tensorboard(out: Path) -> tuple[Points, dict[str, float]]:
-    """Figures by step, and final ones. Fails if a name was logged twice at a step."""
+def _events(out: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = EventAccumulator(str(out / "logs"), size_guidance={"scalars": 0}).Reload()
+    return EventAccumulator(str(out / "logs"), size_guidance={"scalars": 0}).Reload()
+
+
+def times_in_tensorboard(out: Path, name: str) -> dict[int, float]:
+    """Step → when it was measured, in seconds since 1970."""
+    return {event.step: event.wall_time for event in _events(out).Scalars(name)}
+
+
+def in_tensorboard(out: Path) -> tuple[Points, dict[str, float]]:
+    """Figures by step, and final ones. Fails if a name was logged twice at a step."""
+    run = _events(out)
     points: Points = {}
     final = {}
     for name in run.Tags()["scalars"]:

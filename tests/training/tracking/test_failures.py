@@ -13,6 +13,7 @@ from tests.training.tracking.conftest import (
     in_tensorboard,
     in_wandb,
     start,
+    times_in_tensorboard,
     wait_for,
     wandb_records,
 )
@@ -86,6 +87,58 @@ def test_a_server_that_comes_back_gets_what_it_missed(server, classes, tmp_path,
     (run,) = server.runs("back")
     assert run.info.status == "FINISHED"
     assert in_mlflow(server.client(), run.info.run_id) == (curves(out), final_figures(out))
+
+
+def test_what_came_in_though_the_answer_was_lost_is_there_once(server, classify, monkeypatch):
+    from mlflow import MlflowClient
+
+    log_batch, calls = MlflowClient.log_batch, []
+
+    def answer_lost(self, *args, **kwargs):
+        log_batch(self, *args, **kwargs)
+        calls.append(kwargs)
+        if len(calls) in (3, 4):
+            raise ConnectionResetError("Connection reset by peer")
+
+    monkeypatch.setattr(MlflowClient, "log_batch", answer_lost)
+    monkeypatch.setattr("training.tracking.delivery.FIRST_PAUSE", 0.0)
+    run = classify(
+        "--track", "mlflow", MLFLOW_TRACKING_URI=server.uri, MLFLOW_EXPERIMENT_NAME="lost", **HEADLESS
+    )  # fmt: skip
+
+    assert run.code == 0, run.stderr
+    assert "warning: mlflow failed (Connection reset by peer)" in run.stdout
+    assert "mlflow answers again" in run.stdout
+    assert calls[2] == calls[3] == calls[4]
+    (tracked,) = server.runs("lost")
+    assert in_mlflow(server.client(), tracked.info.run_id) == (curves(run.out), final_figures(run.out))
+
+
+def test_what_waited_has_the_time_when_it_was_measured(server, classify, monkeypatch):
+    from mlflow import MlflowClient
+
+    log_batch, calls = MlflowClient.log_batch, []
+
+    def away(self, *args, **kwargs):
+        calls.append(kwargs)
+        if len(calls) == 3:
+            raise ConnectionRefusedError("Connection refused")
+        log_batch(self, *args, **kwargs)
+
+    # The next try is the one at the end.
+    monkeypatch.setattr(MlflowClient, "log_batch", away)
+    run = classify(
+        "--track", "mlflow", MLFLOW_TRACKING_URI=server.uri, MLFLOW_EXPERIMENT_NAME="waited", **HEADLESS
+    )  # fmt: skip
+
+    assert run.code == 0, run.stderr
+    assert "mlflow answers again" in run.stdout
+    (tracked,) = server.runs("waited")
+    for name in ("train_loss", "validation_loss"):
+        history = server.client().get_metric_history(tracked.info.run_id, name)
+        times = {metric.step: metric.timestamp / 1000 for metric in history}
+        assert times == pytest.approx(times_in_tensorboard(run.out, name), abs=0.002)
+        assert len(times) > 1
 
 
 def test_a_server_that_stays_away_costs_nothing_but_the_tracking(server, classes, tmp_path):
