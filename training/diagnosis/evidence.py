@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fixtures.conversations.faults import counted
 from training.diagnosis.curves import Best, Curves, Measure, Series, best_checkpoint
 from training.diagnosis.trends import ENOUGH, Estimate, difference, noise, trend
 
@@ -65,7 +66,8 @@ def gather(curves: Curves) -> Evidence | Missing:
         return Missing("there is no validation loss", "train with validation data that the model does not learn from")
     if len(validation) < FEWEST:
         return Missing(
-            f"{len(validation)} points of {validation.heading} are so few that nothing can be said; it takes {FEWEST}",
+            f"{counted(len(validation), 'point')} of {validation.heading}: so few that nothing can be said; it takes "
+            f"{FEWEST}",
             f"evaluate more often: at {FEWEST} steps or more, better at 12",
         )
     if train is None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fixtures.conversations.faults import counted
 from training.diagnosis.curves import Best, Curves, Measure
 from training.diagnosis.evidence import Evidence
 from training.diagnosis.verdict import Verdict
@@ -26,7 +27,7 @@ def show(name: str, curves: Curves, best: Best | None, verdict: Verdict, console
     """Print the points, the best checkpoint, the verdict with its evidence, and what to do next."""
     steps = curves.steps()
     span = f", steps {steps[0]} to {steps[-1]}" if steps else ""
-    console.print(f"{name}: {curves.dialect}, {len(steps)} steps{span}", markup=False)
+    console.print(f"{name}: {curves.dialect}, {counted(len(steps), 'step')}{span}", markup=False)
     for note in curves.notes:
         console.print(f"note: {note}", markup=False)
     if curves.series:

@@ -142,7 +142,7 @@ def test_the_checkpoints_of_a_hosted_job_name_the_best(diagnose, tmp_path):
     run = diagnose(tmp_path / "checkpoints.json", "--format", "json")
 
     assert (run.json["best"]["step"], run.json["verdict"]) == (40, "cannot tell")
-    assert "3 points of full_valid_loss are so few that nothing can be said" in run.json["reason"]
+    assert "3 points of full_valid_loss: so few that nothing can be said" in run.json["reason"]
 
 
 def own_points():
