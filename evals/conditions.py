@@ -95,6 +95,8 @@ class Evidence:
     baseline: Paired | None = None
     corrected: Callable[[float], CorrectedRate] | None = None
     """The pass rate corrected by a calibration, for a two-sided confidence."""
+    unanswered: int = 0
+    """Unscored samples that the model did not answer: no failure of the judge."""
 
 
 def conditions(evidence: Evidence, policy: GatePolicy) -> list[Condition]:

@@ -17,7 +17,17 @@ from evals.deciding import way_out
 from evals.settings import GatePolicy
 from evals.statistics import wilson
 
-__all__ = ["Condition", "Evidence", "Gate", "Outcome", "Tally", "evaluate_gate", "not_evaluated", "run_fails"]
+__all__ = [
+    "Condition",
+    "Evidence",
+    "Gate",
+    "Outcome",
+    "Tally",
+    "evaluate_gate",
+    "not_evaluated",
+    "run_fails",
+    "without_verdict",
+]
 
 _SEVERITY: tuple[Outcome, ...] = ("pass", "inconclusive", "fail")
 _NAMED = 5
@@ -45,7 +55,7 @@ def evaluate_gate(evidence: Evidence, policy: GatePolicy) -> Gate:
         outcome = max((condition.outcome for condition in found), key=_SEVERITY.index)
     return Gate(
         outcome=outcome,
-        sentence=_sentence(outcome, tally, found, policy),
+        sentence=_sentence(outcome, evidence, found, policy),
         conditions=found,
         policy=policy.model_dump(mode="json", include=set(GatePolicy.model_fields)),
     )
@@ -89,12 +99,21 @@ def _unscored(tally: Tally, policy: GatePolicy) -> Condition:
     )
 
 
-def _sentence(outcome: Outcome, tally: Tally, found: Sequence[Condition], policy: GatePolicy) -> str:
+def without_verdict(tally: Tally, unanswered: int) -> str:
+    """Why samples are unscored; ``unanswered`` of them because of the model, the others because of the judge."""
+    of = f"of {tally.total} samples"
+    if not unanswered:
+        return f"the judge gave no verdict on {tally.unscored} {of}"
+    if unanswered == tally.unscored:
+        return f"the model gave no answer to {unanswered} {of}"
+    return f"the model gave no answer to {unanswered}, and the judge no verdict on {tally.unscored - unanswered} {of}"
+
+
+def _sentence(outcome: Outcome, evidence: Evidence, found: Sequence[Condition], policy: GatePolicy) -> str:
+    tally = evidence.tally
     if outcome == "incomplete":
-        return (
-            f"Incomplete: the judge gave no verdict on {tally.unscored} of {tally.total} samples; "
-            f"{tally.passed} of {tally.scored} others pass."
-        )
+        why = without_verdict(tally, evidence.unanswered)
+        return f"Incomplete: {why}; {tally.passed} of {tally.scored} others pass."
     _, first, *others = found
     said = f"{outcome.capitalize()}: {_of_the_rate(first, tally, policy)}"
     for kind, words in (("fail", "not met"), ("inconclusive", "not decided")):

@@ -13,10 +13,15 @@ from evals.statistics import ClusteredRate, judge_error
 if TYPE_CHECKING:
     from evals.calibration import CorrectedRate
 
-__all__ = ["evidence", "judge_truth", "judged_samples"]
+__all__ = ["evidence", "judge_truth", "judged_samples", "unanswered"]
 
 _RELATED = 0.5
 """What a related category gets: at thresholds up to it, passing does not mean being right."""
+
+
+def unanswered(report: Report) -> int:
+    """Samples without an answer: a chat model may not get that far, while news without a prediction are an error."""
+    return sum(row.measures is None for row in report.samples) if report.task == "chat" else 0
 
 
 def judged_samples(report: Report) -> list[Judged]:
@@ -69,4 +74,5 @@ def evidence(report: Report, corrected: Callable[[float], CorrectedRate] | None 
         flips=(noise.flipped_pairs, noise.pairs) if noise is not None and report.judge.repeats > 1 else None,
         baseline=Paired(baseline.name, baseline.matched, baseline.gained, baseline.lost) if baseline else None,
         corrected=corrected,
+        unanswered=unanswered(report),
     )

@@ -15,9 +15,9 @@ from evals.calibration import Calibration, CorrectedRate, corrected_rate, read_c
 from evals.calibration.apply import why_unusable
 from evals.comparable import other_measure, unfinished
 from evals.comparison import compare
-from evals.gate import Gate, evaluate_gate, not_evaluated
+from evals.gate import Gate, evaluate_gate, not_evaluated, without_verdict
 from evals.reports import read_report
-from evals.reports.evidence import evidence, judge_truth
+from evals.reports.evidence import evidence, judge_truth, unanswered
 from evals.reports.model import BaselineInfo, Report
 from evals.reports.shards import ShardInfo
 from evals.reports.subject import DatasetInfo, JudgeInfo
@@ -93,7 +93,7 @@ def _of_a_shard(report: Report, shard: ShardInfo, policy: GatePolicy) -> Gate:
     share = policy.max_unscored_share
     if unscored <= (policy.max_unscored if share is None else share * report.dataset.drawn):
         return gate
-    said = f"Incomplete: {part}: the judge gave no verdict on {unscored} of {report.tally.total} samples"
+    said = f"Incomplete: {part}: {without_verdict(report.tally, unanswered(report))}"
     return gate.model_copy(
         update={"outcome": "incomplete", "sentence": f"{said}, more than the whole draw may leave without one."}
     )

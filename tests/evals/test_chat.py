@@ -229,6 +229,9 @@ class TestCandidates:
             row = next(row for row in run.report["samples"] if row["state"] == "unscored")
             assert row["error"].startswith("no answer: ")
             assert row["measures"] is None
+            assert run.verdict["sentence"] == (
+                "Incomplete: the model gave no answer to 1 of 4 samples; 3 of 3 others pass."
+            )
             assert len((run.folder / "answers.jsonl").read_text().splitlines()) == 3
             before = len(server.calls)
             again = evals.run(*given)

@@ -80,6 +80,17 @@ class TestCategories:
         assert found["pass rate of styl"].detail == f"no samples of such a {kind}"
 
 
+def test_it_is_told_whether_model_or_judge_left_samples_unscored():
+    unscored = Tally(passed=3, failed=1, unscored=6)
+    found = [judge(Evidence(unscored, unanswered=unanswered))[0].sentence for unanswered in (0, 2, 6)]
+
+    assert found == [
+        "Incomplete: the judge gave no verdict on 6 of 10 samples; 3 of 4 others pass.",
+        "Incomplete: the model gave no answer to 2, and the judge no verdict on 4 of 10 samples; 3 of 4 others pass.",
+        "Incomplete: the model gave no answer to 6 of 10 samples; 3 of 4 others pass.",
+    ]
+
+
 class TestLabels:
     CONFUSION = ((90, 10, 0), (5, 95, 0), (0, 0, 0))
 
