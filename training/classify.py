@@ -20,7 +20,7 @@ from fixtures.contracts.inference import apply_template
 from fixtures.contracts.manifest import write_manifest
 from training.export import PROBES, save_model
 from training.fine_tuning import fine_tune, fit_last_layer
-from training.place import refuse_own_output_as_base, withdraw
+from training.place import refuse_own_output_as_base
 from training.processes import is_main_process
 from training.reload import check_reloaded
 from training.results import manifest_of, measure_beside_baseline, summarize
@@ -45,7 +45,6 @@ def classify(settings: ClassifySettings, console: Console, tracking: Tracking | 
     started = time.monotonic()
     folder = settings.save_to / "model"
     refuse_own_output_as_base(settings.base_model, folder)
-    withdraw(settings.save_to)
 
     task = understand(settings, console)
     trained = fit_last_layer(task, tracking) if settings.method == "head" else fine_tune(task, tracking)

@@ -18,6 +18,7 @@ from training.documents import stratified
 from training.export import PROBES
 from training.head import STRENGTHS, fit_head
 from training.measures import measure
+from training.place import withdraw
 from training.processes import is_main_process, process_count
 from training.task import LIBRARIES, Task, Trained
 from training.tracking.session import Tracking
@@ -35,6 +36,7 @@ def fit_last_layer(task: Task, tracking: Tracking | None = None) -> Trained:
         tracking.begin(task.settings.recorded(), None, resumable=False)
     set_seed(task.settings.seed)
     model = task.base.load().to(task.device)
+    withdraw(task.settings.save_to)
     task.console.print(f"fitting the last layer to {len(task.corpus.train)} documents")
     strength = fit_head(
         model,
@@ -75,6 +77,7 @@ def fine_tune(task: Task, tracking: Tracking | None = None) -> Trained:
 
     set_seed(settings.seed)
     model = _starting_model(task, fit_head_first=checkpoint is None)
+    withdraw(settings.save_to)
     validation_rows, validation_targets = task.rows(corpus.validation), corpus.targets(corpus.validation)
 
     def validate(current: Any) -> dict[str, float]:

@@ -28,7 +28,11 @@ def refuse_own_output_as_base(base_model: str, folder: Path) -> None:
 
 
 def withdraw(save_to: Path) -> None:
-    """Remove the statements of an earlier run: nobody shall take them for this one's."""
+    """Remove the statements of an earlier run, once this one trains: nobody shall take them for its own.
+
+    Not before: a mistake in a command shall not cost an earlier model, which
+    took hours, its manifest.
+    """
     try:
         for path in (save_to / "model" / MANIFEST, save_to / "adapter" / MANIFEST, save_to / "metrics.json"):
             path.unlink(missing_ok=True)

@@ -171,12 +171,23 @@ def test_a_full_disk_is_told_in_one_line(options, tmp_path):
     assert not (out / "model" / "manifest.json").exists()
 
 
-def test_the_statements_of_an_earlier_run_are_withdrawn(classify, tmp_path):
-    (tmp_path / "out" / "model").mkdir(parents=True)
-    (tmp_path / "out" / "model" / "manifest.json").write_text("{}")
-    (tmp_path / "out" / "metrics.json").write_text("{}")
-    run = classify("--dataset", "nowhere")
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (("--dataset", "nowhere"), 2),
+        (("--base-model", "./nowhere"), 2),
+        (("--method", "lora", "--lora-target-modules", "nothing"), 2),
+        (("--learning-rate", "1e30", "--precision", "fp32"), 1),
+    ],
+)
+def test_a_mistake_costs_an_earlier_model_nothing_and_a_training_withdraws_what_it_said(
+    classify, tmp_path, given, code
+):
+    statements = [tmp_path / "out" / "model" / "manifest.json", tmp_path / "out" / "metrics.json"]
+    statements[0].parent.mkdir(parents=True)
+    for statement in statements:
+        statement.write_text("{}")
+    run = classify(*given)
 
-    assert run.code == 2
-    assert not (run.out / "model" / "manifest.json").exists()
-    assert not (run.out / "metrics.json").exists()
+    assert run.code == code, run.stderr
+    assert [statement.exists() for statement in statements] == [code == 2] * 2

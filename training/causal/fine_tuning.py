@@ -130,7 +130,6 @@ def fine_tune(
         checkpoint = _checkpoint_to_resume(task, identity)
     if tracking:
         tracking.begin(task.settings.recorded() | {"steps": plan.steps, "processes": process_count()}, checkpoint)
-    # Not before: a mistake in a command shall not cost an earlier model, which took hours, its manifest.
     withdraw(task.settings.save_to)
 
     trainer = trainer_of(
