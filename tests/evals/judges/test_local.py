@@ -473,19 +473,29 @@ class TestBatches:
         assert capabilities.logprobs
         assert capabilities.notes[0] == "float32 on cpu"
 
-    def test_the_event_loop_stays_free(self, gpt2):
-        async def run():
-            judge = open_local_judge(f"hf:{gpt2}", settings(judge_max_tokens=400))
-            answers = asyncio.gather(*[judge.answer(question(prompt)) for prompt in PROMPTS[:3]])
-            turns = 0
-            while not answers.done():
-                await asyncio.sleep(0.005)
-                turns += 1
-            await judge.close()
-            return turns
+    def test_the_event_loop_stays_free(self, gpt2, monkeypatch):
+        began, released, waited = threading.Event(), threading.Event(), []
+        constrain = generation.Constraint.__call__
 
-        # Thousands; one or two if an answer were drawn in the loop.
-        assert asyncio.run(run()) > 100
+        def held(*given):
+            began.set()
+            waited.append(released.wait(30))
+            return constrain(*given)
+
+        monkeypatch.setattr(generation.Constraint, "__call__", held)
+
+        async def run():
+            judge = open_local_judge(f"hf:{gpt2}", settings(judge_max_tokens=40))
+            answer = asyncio.create_task(judge.answer(question()))
+            while not began.is_set():
+                await asyncio.sleep(0.005)
+            # Drawn in the loop, the answer would wait in vain for this line.
+            released.set()
+            await answer
+            await judge.close()
+
+        asyncio.run(run())
+        assert all(waited)
 
     def test_closing_stops_what_is_being_answered(self, gpt2, monkeypatch):
         began = threading.Event()
