@@ -72,9 +72,9 @@ class Delivery:
         self._not_before = 0.0
         self.complete = True
 
-    def point(self, step: int, figures: Mapping[str, float]) -> None:
-        """Figures measured at a step, just now."""
-        self._waiting.append((step, figures, time.time()))
+    def point(self, step: int, figures: Mapping[str, float], measured: float) -> None:
+        """Figures at a step, measured at this time, in seconds since 1970."""
+        self._waiting.append((step, figures, measured))
         if time.monotonic() >= self._not_before:
             self._deliver()
 

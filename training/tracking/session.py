@@ -7,6 +7,7 @@ goes on in the same runs, whose ids are kept beside the checkpoints.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -72,8 +73,9 @@ class Tracking:
 
     def point(self, step: int, figures: Mapping[str, float]) -> None:
         """Figures measured at a step, by the names of ``curves.csv``."""
+        measured = time.time()  # once, so that each tracker has the same time
         for delivery in self._deliveries:
-            delivery.point(step, figures)
+            delivery.point(step, figures, measured)
 
     def finish(
         self, task: str, settings: Mapping[str, Any], metrics: Mapping[str, Any], folders: Sequence[Path]
